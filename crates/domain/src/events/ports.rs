@@ -1,0 +1,38 @@
+//! What events need from outside.
+
+use super::RoomEvent;
+use crate::error::StoreError;
+use crate::ids::{RoomId, TurnId};
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+
+/// The log of a room.
+#[async_trait]
+pub trait EventStore: Send + Sync {
+    /// Events after `after`, oldest first, at most `limit`.
+    async fn after(&self, room: RoomId, after: i64, limit: i64) -> Result<Vec<RoomEvent>, StoreError>;
+}
+
+/// A hint between instances. Losing one costs time, never data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A room has reached event `seq`.
+    Room {
+        /// Which room.
+        room: RoomId,
+        /// The latest event.
+        seq: i64,
+    },
+    /// Somebody wants this turn to stop: whoever runs it should look.
+    Cancel(TurnId),
+}
+
+/// Carries hints to whoever listens.
+#[async_trait]
+pub trait Bus: Send + Sync {
+    /// Tells everybody.
+    async fn publish(&self, notice: Notice);
+
+    /// What is told from now on. A slow listener may miss some.
+    fn listen(&self) -> BoxStream<'static, Notice>;
+}

@@ -1,0 +1,8 @@
+//! Rooms: conversations, their settings and whose they are.
+
+mod model;
+pub mod ports;
+mod service;
+
+pub use model::*;
+pub use service::Rooms;

@@ -1,0 +1,146 @@
+//! Every port and every use case in one place: what a composition root fills in and what a view calls.
+
+use crate::accounts::ports::{
+    IdentityCache, KeyMaker, KeyStore, Limiter, PasswordHasher, SessionStore, TokenSigner, UserStore,
+};
+use crate::accounts::{Accounts, AccountsPorts};
+use crate::clock::Clock;
+use crate::events::ports::{Bus, EventStore};
+use crate::ids::Ids;
+use crate::messages::ports::MessageStore;
+use crate::messages::Messages;
+use crate::once::OnceStore;
+use crate::rooms::ports::RoomStore;
+use crate::rooms::Rooms;
+use crate::turns::ports::{Models, Spawner, StreamBuffer, TurnStore};
+use crate::turns::{Engine, EnginePorts, EngineSettings, Turns};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The durable ports, all of one database.
+#[derive(Clone)]
+pub struct StorePorts {
+    /// Users.
+    pub users: Arc<dyn UserStore>,
+    /// Sessions.
+    pub sessions: Arc<dyn SessionStore>,
+    /// API keys.
+    pub keys: Arc<dyn KeyStore>,
+    /// Rooms.
+    pub rooms: Arc<dyn RoomStore>,
+    /// Messages.
+    pub messages: Arc<dyn MessageStore>,
+    /// Turns.
+    pub turns: Arc<dyn TurnStore>,
+    /// Room events.
+    pub events: Arc<dyn EventStore>,
+    /// Answers kept under idempotency keys.
+    pub once: Arc<dyn OnceStore>,
+}
+
+/// Everything that maru needs from outside.
+#[derive(Clone)]
+pub struct Ports {
+    /// What must survive.
+    pub store: StorePorts,
+    /// Attempts.
+    pub limiter: Arc<dyn Limiter>,
+    /// Who was recognised lately.
+    pub identities: Arc<dyn IdentityCache>,
+    /// Hints between instances.
+    pub bus: Arc<dyn Bus>,
+    /// The latest deltas.
+    pub buffer: Arc<dyn StreamBuffer>,
+    /// Who answers.
+    pub models: Arc<dyn Models>,
+    /// Passwords.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// Tokens.
+    pub signer: Arc<dyn TokenSigner>,
+    /// Key material.
+    pub key_maker: Arc<dyn KeyMaker>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids.
+    pub ids: Arc<dyn Ids>,
+    /// Where tasks run.
+    pub spawner: Arc<dyn Spawner>,
+}
+
+/// The numbers of the use cases.
+#[derive(Clone, Debug)]
+pub struct ServiceSettings {
+    /// How long a session lasts.
+    pub token_ttl: Duration,
+    /// The engine's numbers.
+    pub engine: EngineSettings,
+}
+
+/// Every use case.
+#[derive(Clone)]
+pub struct Services {
+    /// Accounts.
+    pub accounts: Accounts,
+    /// Rooms.
+    pub rooms: Rooms,
+    /// Messages.
+    pub messages: Messages,
+    /// Turns.
+    pub turns: Turns,
+    /// Room events.
+    pub events: Arc<dyn EventStore>,
+    /// Answers kept under idempotency keys.
+    pub once: Arc<dyn OnceStore>,
+    /// The engine, for the process that keeps it alive.
+    pub engine: Arc<Engine>,
+    /// The models, for lists.
+    pub models: Arc<dyn Models>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Services {
+    /// Builds the use cases from their ports.
+    #[must_use]
+    pub fn new(ports: Ports, settings: ServiceSettings) -> Self {
+        let Ports { store, clock, ids, .. } = ports;
+        let engine_ports = EnginePorts {
+            store: Arc::clone(&store.turns),
+            buffer: Arc::clone(&ports.buffer),
+            bus: ports.bus,
+            models: Arc::clone(&ports.models),
+            clock: Arc::clone(&clock),
+            spawner: ports.spawner,
+        };
+        let engine = Engine::new(engine_ports, settings.engine);
+        let accounts = AccountsPorts {
+            users: store.users,
+            sessions: store.sessions,
+            keys: store.keys,
+            hasher: ports.hasher,
+            signer: ports.signer,
+            key_maker: ports.key_maker,
+            limiter: ports.limiter,
+            identities: ports.identities,
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+        };
+        Self {
+            accounts: Accounts { ports: accounts, token_ttl: settings.token_ttl },
+            rooms: Rooms { store: store.rooms, engine: Arc::clone(&engine), clock: Arc::clone(&clock) },
+            messages: Messages {
+                store: store.messages,
+                engine: Arc::clone(&engine),
+                models: Arc::clone(&ports.models),
+                clock: Arc::clone(&clock),
+                ids,
+            },
+            turns: Turns { engine: Arc::clone(&engine), store: store.turns, buffer: ports.buffer },
+            events: store.events,
+            once: store.once,
+            engine,
+            models: ports.models,
+            clock,
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The turn engine: takes turns up, runs them, keeps their leases and ends them, whatever becomes
+//! of the clients (design §4).
+
+use super::ports::{Claimed, Lease, Models, Spawner, StreamBuffer, TurnStore};
+use super::registry::{Registry, Settled, Stop, Watch};
+use super::run::Run;
+use super::{Budget, TurnView};
+use crate::clock::Clock;
+use crate::error::StoreError;
+use crate::events::ports::{Bus, Notice};
+use crate::ids::{InstanceId, RoomId, TurnId};
+use futures_util::{FutureExt, StreamExt};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How many orphaned turns one sweep takes up.
+const CLAIMS_PER_SWEEP: i64 = 64;
+
+/// Turns of other instances are looked at this often by those who wait for them.
+const ASK_STORE_EVERY: Duration = Duration::from_millis(250);
+/// How long a cancel waits for the runner to end the turn, before it ends it over the runner's head.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the engine works with.
+#[derive(Clone)]
+pub struct EnginePorts {
+    /// Turns.
+    pub store: Arc<dyn TurnStore>,
+    /// The latest deltas.
+    pub buffer: Arc<dyn StreamBuffer>,
+    /// Hints between instances.
+    pub bus: Arc<dyn Bus>,
+    /// Who answers.
+    pub models: Arc<dyn Models>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where tasks run.
+    pub spawner: Arc<dyn Spawner>,
+}
+
+/// The engine's numbers.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// This process.
+    pub instance: InstanceId,
+    /// How long a lease lasts without a heartbeat.
+    pub lease: Duration,
+    /// Leases are renewed, and orphans looked for, this often.
+    pub heartbeat: Duration,
+    /// How often a turn that has no text yet is sent to the model, at most.
+    pub attempts: i32,
+    /// How much history goes upstream.
+    pub budget: Budget,
+}
+
+impl EngineSettings {
+    /// The design's numbers for an instance.
+    #[must_use]
+    pub fn new(instance: InstanceId, budget: Budget) -> Self {
+        Self { instance, lease: Duration::from_secs(10), heartbeat: Duration::from_secs(2), attempts: 3, budget }
+    }
+}
+
+/// Runs turns.
+pub struct Engine {
+    pub(super) ports: EnginePorts,
+    pub(super) settings: EngineSettings,
+    pub(super) registry: Arc<Registry>,
+    draining: AtomicBool,
+    idle: watch::Sender<usize>,
+}
+
+impl Engine {
+    /// An engine that has nothing to do yet; [`Engine::heartbeat`] keeps it alive.
+    #[must_use]
+    pub fn new(ports: EnginePorts, settings: EngineSettings) -> Arc<Self> {
+        Arc::new(Self {
+            ports,
+            settings,
+            registry: Arc::default(),
+            draining: AtomicBool::new(false),
+            idle: watch::Sender::new(0),
+        })
+    }
+
+    /// The lease that this instance takes on turns.
+    #[must_use]
+    pub fn lease(&self) -> Lease {
+        Lease { owner: self.settings.instance.clone(), lasts: self.settings.lease }
+    }
+
+    /// True once the server is about to stop: no new turns.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Runs a turn whose lease is ours, as a task of the server.
+    pub fn start(self: &Arc<Self>, claimed: Claimed) {
+        let Some(running) = self.registry.begin(claimed.turn.id) else {
+            return;
+        };
+        let engine = Arc::clone(self);
+        self.idle.send_modify(|running| *running += 1);
+        self.ports.spawner.spawn(Box::pin(async move {
+            let (room, turn, fence) = (claimed.turn.room_id, claimed.turn.id, claimed.turn.fence);
+            let run = Run::new(Arc::clone(&engine), running, claimed);
+            let next = match AssertUnwindSafe(run.to_its_end()).catch_unwind().await {
+                Ok(queued) => queued,
+                Err(_) => engine.after_panic(turn, fence).await,
+            };
+            engine.idle.send_modify(|running| *running -= 1);
+            if next && !engine.is_draining() {
+                engine.take_up(Some(room)).await;
+            }
+        }));
+    }
+
+    /// Takes up turns that nobody runs, of one room or of all.
+    pub async fn take_up(self: &Arc<Self>, room: Option<RoomId>) {
+        match self.ports.store.claim(self.lease(), room, CLAIMS_PER_SWEEP).await {
+            Ok(claims) => claims.into_iter().for_each(|claimed| self.start(claimed)),
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "could not look for waiting turns"),
+        }
+    }
+
+    /// Keeps leases alive, takes up orphans and listens for cancels, until the server stops.
+    pub async fn heartbeat(self: Arc<Self>, stop: tokio_util::sync::CancellationToken) {
+        let mut notices = self.ports.bus.listen();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.ports.clock.sleep(self.settings.heartbeat) => self.beat().await,
+                Some(notice) = notices.next() => {
+                    if let Notice::Cancel(turn) = notice {
+                        self.registry.stop(turn, Stop::Cancelled);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One beat: what [`Engine::heartbeat`] does each time.
+    pub async fn beat(self: &Arc<Self>) {
+        if !self.registry.running().is_empty() {
+            match self.ports.store.renew(self.lease()).await {
+                Ok(cancelled) => {
+                    for turn in cancelled {
+                        self.registry.stop(turn, Stop::Cancelled);
+                    }
+                }
+                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "could not renew leases"),
+            }
+        }
+        if !self.is_draining() {
+            self.take_up(None).await;
+        }
+    }
+
+    /// Waits for the end of a turn, wherever it runs.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn wait(&self, turn: TurnId) -> Result<Settled, StoreError> {
+        self.wait_on(self.watch(turn)).await
+    }
+
+    /// A place to wait for a turn, taken before it is started so that its end is not missed.
+    pub(crate) fn watch(&self, turn: TurnId) -> Watch {
+        self.registry.watch(turn)
+    }
+
+    /// Waits for the end of a turn at a place taken before.
+    pub(crate) async fn wait_on(&self, mut watch: Watch) -> Result<Settled, StoreError> {
+        // A turn of this process settles through the registry at once; the store is asked only now
+        // and then, for turns of other instances.
+        loop {
+            let known = watch.settled.borrow_and_update().clone();
+            if let Some(known) = known {
+                return Ok(known.as_ref().clone());
+            }
+            let handed_over = tokio::select! {
+                changed = watch.settled.changed() => {
+                    if changed.is_ok() {
+                        continue;
+                    }
+                    true
+                }
+                () = self.ports.clock.sleep(ASK_STORE_EVERY) => false,
+            };
+            if let Some(settled) = self.stored_end(watch.turn).await? {
+                return Ok(settled);
+            }
+            if handed_over {
+                watch = self.watch(watch.turn);
+            }
+        }
+    }
+
+    async fn stored_end(&self, turn: TurnId) -> Result<Option<Settled>, StoreError> {
+        Ok(match self.ports.store.find(turn).await? {
+            None => Some(Settled::Gone),
+            Some(view) if view.turn.status.is_terminal() => {
+                Some(Settled::Ended { view: Box::new(view), version: None })
+            }
+            Some(_) => None,
+        })
+    }
+
+    /// Stops a turn and answers how it stands: cancelled, or however it had ended before.
+    ///
+    /// When this returns, no more text of the turn is stored or told to anybody.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn cancel(&self, turn: TurnId) -> Result<Option<TurnView>, StoreError> {
+        let watch = self.watch(turn);
+        let Some(view) = self.ports.store.request_cancel(turn, self.ports.clock.now()).await? else {
+            return Ok(None);
+        };
+        if view.turn.status.is_terminal() {
+            if !self.registry.is_running(turn) {
+                self.registry.settle(turn, Some(Settled::Ended { view: Box::new(view.clone()), version: None }));
+            }
+            return Ok(Some(view));
+        }
+        if !self.registry.stop(turn, Stop::Cancelled) {
+            self.ports.bus.publish(Notice::Cancel(turn)).await;
+        }
+        // The runner knows more of the text than the store: give it a second to end the turn itself.
+        tokio::select! {
+            ended = self.wait_on(watch) => match ended? {
+                Settled::Ended { view, .. } => Ok(Some(*view)),
+                Settled::Withdrawn(_) | Settled::Gone => Ok(None),
+            },
+            () = self.ports.clock.sleep(CANCEL_PATIENCE) => {
+                self.ports.store.force_cancel(turn, self.ports.clock.now()).await
+            }
+        }
+    }
+
+    /// Tells the runner of a turn that somebody wants it to stop, which the store knows already.
+    pub(crate) fn stop(&self, turn: TurnId) {
+        self.registry.stop(turn, Stop::Cancelled);
+    }
+
+    /// Tells the runners of turns whose room is gone.
+    pub fn abandon(&self, turns: impl IntoIterator<Item = TurnId>) {
+        for turn in turns {
+            if !self.registry.stop(turn, Stop::Gone) {
+                self.registry.settle(turn, Some(Settled::Gone));
+            }
+        }
+    }
+
+    /// Takes no new turns, gives the running ones `patience`, then hands over those without text
+    /// and ends the others as interrupted.
+    pub async fn drain(&self, patience: Duration) {
+        self.draining.store(true, Ordering::Relaxed);
+        let mut running = self.idle.subscribe();
+        let all_ended = async move {
+            let _ = running.wait_for(|running| *running == 0).await;
+        };
+        tokio::pin!(all_ended);
+        tokio::select! {
+            () = &mut all_ended => return,
+            () = self.ports.clock.sleep(patience) => {}
+        }
+        for turn in self.registry.running() {
+            self.registry.stop(turn, Stop::HandOver);
+        }
+        tokio::select! {
+            () = all_ended => {}
+            () = self.ports.clock.sleep(Duration::from_secs(3)) => tracing::warn!("some turns did not stop in time"),
+        }
+    }
+}

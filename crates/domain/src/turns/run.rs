@@ -1,0 +1,405 @@
+//! One run of one turn, from the lease to the end.
+
+use super::ports::{Checkpoint, Claimed, Ended, Ending, Finish, ModelError, ModelFault, Pieces, Written};
+use super::registry::{Running, Settled, SettledVersion, Stop};
+use super::transcript::{Transcript, CHECKPOINT_BYTES, CHECKPOINT_EVERY, COALESCE};
+use super::{Engine, TurnError, TurnStatus, TurnView};
+use crate::error::{BoxError, StoreError};
+use crate::events::ports::Notice;
+use crate::fail_point;
+use crate::ids::TurnId;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::Instrument;
+
+/// How long the end of a turn is offered to a store that is away. Then the lease has long expired,
+/// and whoever takes the turn over ends it.
+const FINISH_TRIES: u32 = 60;
+const FINISH_PAUSE: Duration = Duration::from_millis(500);
+
+pub(super) struct Run {
+    engine: Arc<Engine>,
+    running: Running,
+    claimed: Claimed,
+    transcript: Transcript,
+    own_writes: i64,
+}
+
+/// Why the model's stream is read no further.
+enum Break {
+    Ended,
+    Failed(ModelError),
+    Stopped(Stop),
+    /// The turn has ended or was taken over: nothing more may be written.
+    Fenced,
+}
+
+impl Run {
+    pub(super) fn new(engine: Arc<Engine>, running: Running, claimed: Claimed) -> Self {
+        Self { engine, running, claimed, transcript: Transcript::default(), own_writes: 0 }
+    }
+
+    fn id(&self) -> TurnId {
+        self.claimed.turn.id
+    }
+
+    /// Runs the turn; answers whether another one waits in the room.
+    pub(super) async fn to_its_end(mut self) -> bool {
+        let turn = &self.claimed.turn;
+        let span = tracing::info_span!("turn", turn = %turn.id, room = %turn.room_id, attempt = turn.attempt);
+        async move {
+            fail_point!("turn.lease_taken");
+            if let Some(status) = self.decided_already() {
+                self.transcript.text = std::mem::take(&mut self.claimed.reply);
+                let error = (status == TurnStatus::Interrupted).then(interrupted_error);
+                return self.end(status, error, false).await;
+            }
+            self.engine.ports.buffer.open(self.id(), self.claimed.turn.fence).await;
+            match self.generate().await {
+                Break::Ended => self.end_of_reply().await,
+                Break::Failed(error) => self.end_of_failure(error).await,
+                Break::Stopped(Stop::Cancelled) => self.end(TurnStatus::Cancelled, None, false).await,
+                Break::Stopped(Stop::HandOver) => self.hand_over().await,
+                Break::Stopped(Stop::Gone) | Break::Fenced => self.give_up().await,
+            }
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// A turn that an earlier run has decided: it had text, was to be cancelled, or died too often.
+    fn decided_already(&self) -> Option<TurnStatus> {
+        let turn = &self.claimed.turn;
+        if turn.cancel_requested {
+            Some(TurnStatus::Cancelled)
+        } else if turn.status == TurnStatus::Streaming || turn.attempt > self.engine.settings.attempts {
+            Some(TurnStatus::Interrupted)
+        } else {
+            None
+        }
+    }
+
+    async fn generate(&mut self) -> Break {
+        let pieces = match self.connect().await {
+            Ok(pieces) => pieces,
+            Err(end) => return end,
+        };
+        fail_point!("turn.upstream_connected");
+        self.read(pieces).await
+    }
+
+    async fn connect(&mut self) -> Result<Pieces, Break> {
+        let ports = self.engine.ports.clone();
+        let budget = self.engine.settings.budget;
+        let id = self.id();
+        let asked = async move {
+            let limit = i64::try_from(budget.messages.max(1)).unwrap_or(i64::MAX);
+            let source = match ports.store.prompt(id, limit).await {
+                Ok(Some(source)) => source,
+                Ok(None) => return Err(Break::Stopped(Stop::Gone)),
+                Err(error) => return Err(Break::Failed(ModelError::new(ModelFault::Unreachable, error.to_string()))),
+            };
+            let model = ports.models.resolve(source.model.as_deref());
+            let model = model.ok_or_else(|| {
+                Break::Failed(ModelError::new(ModelFault::UnknownModel, format!("{:?}", source.model)))
+            })?;
+            model.reply(source.within(id, budget)).await.map_err(Break::Failed)
+        };
+        tokio::select! {
+            biased;
+            stop = stopped(&mut self.running) => Err(Break::Stopped(stop)),
+            asked = asked => asked,
+        }
+    }
+
+    /// Reads the stream to its end, publishing and storing on the way.
+    async fn read(&mut self, mut pieces: Pieces) -> Break {
+        let mut publish: Option<BoxFuture<'static, ()>> = None;
+        let mut store: Option<BoxFuture<'static, ()>> = None;
+        loop {
+            let piece = tokio::select! {
+                biased;
+                stop = stopped(&mut self.running) => return Break::Stopped(stop),
+                () = due(&mut publish) => {
+                    publish = None;
+                    self.publish().await;
+                    continue;
+                }
+                () = due(&mut store) => {
+                    store = None;
+                    if let Some(end) = self.checkpoint().await {
+                        return end;
+                    }
+                    continue;
+                }
+                piece = pieces.next() => piece,
+            };
+            let first = self.transcript.is_empty();
+            // What is there already is taken in one go: a fast model costs one write and not one a token.
+            if let Some(end) = self.take_ready(piece, &mut pieces) {
+                return end;
+            }
+            if self.transcript.is_empty() {
+                continue;
+            }
+            if first {
+                fail_point!("turn.first_token");
+                // Stored before anybody sees it: only a turn without a byte may be sent again.
+                if let Some(end) = self.checkpoint().await {
+                    return end;
+                }
+                self.publish().await;
+                continue;
+            }
+            if self.transcript.unstored() >= CHECKPOINT_BYTES {
+                store = None;
+                if let Some(end) = self.checkpoint().await {
+                    return end;
+                }
+            } else if store.is_none() {
+                store = Some(self.timer(CHECKPOINT_EVERY));
+            }
+            if publish.is_none() && self.transcript.has_unpublished() {
+                publish = Some(self.timer(COALESCE));
+            }
+        }
+    }
+
+    fn take_ready(&mut self, piece: Option<Result<super::ports::Piece, ModelError>>, pieces: &mut Pieces) -> Option<Break> {
+        let mut next = Some(piece);
+        while let Some(piece) = next {
+            match piece {
+                Some(Ok(piece)) => self.transcript.take(piece),
+                Some(Err(error)) => return Some(Break::Failed(error)),
+                None => {
+                    return Some(Break::Failed(ModelError::new(
+                        ModelFault::Truncated,
+                        "the stream stopped without an end",
+                    )));
+                }
+            }
+            if self.transcript.end.is_some() {
+                return Some(Break::Ended);
+            }
+            if self.transcript.unstored() >= CHECKPOINT_BYTES {
+                return None;
+            }
+            next = pieces.next().now_or_never();
+        }
+        None
+    }
+
+    fn timer(&self, wait: Duration) -> BoxFuture<'static, ()> {
+        let clock = Arc::clone(&self.engine.ports.clock);
+        Box::pin(async move { clock.sleep(wait).await })
+    }
+
+    async fn publish(&mut self) {
+        let (turn, fence) = (self.id(), self.claimed.turn.fence);
+        if let Some((n, text)) = self.transcript.next_delta() {
+            self.engine.ports.buffer.append(turn, fence, n, Arc::from(text)).await;
+        }
+    }
+
+    /// Stores the text so far. A store that is away is asked again at the next checkpoint; only the
+    /// very first one must succeed before anything is published.
+    async fn checkpoint(&mut self) -> Option<Break> {
+        fail_point!("turn.checkpoint");
+        loop {
+            let checkpoint = Checkpoint {
+                turn: self.id(),
+                fence: self.claimed.turn.fence,
+                text: self.transcript.text.clone(),
+                now: self.engine.ports.clock.now(),
+            };
+            match self.engine.ports.store.checkpoint(checkpoint).await {
+                Ok(Written::Kept) => {
+                    self.own_writes += 1;
+                    self.claimed.turn.status = TurnStatus::Streaming;
+                    self.transcript.mark_stored();
+                    return None;
+                }
+                Ok(Written::CancelRequested) => return Some(Break::Stopped(Stop::Cancelled)),
+                Ok(Written::Fenced) => return Some(Break::Fenced),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn Error, "could not store partial text");
+                    if self.claimed.turn.status == TurnStatus::Streaming {
+                        return None;
+                    }
+                    tokio::select! {
+                        stop = stopped(&mut self.running) => return Some(Break::Stopped(stop)),
+                        () = self.engine.ports.clock.sleep(FINISH_PAUSE) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    async fn end_of_reply(&mut self) -> bool {
+        match self.transcript.end {
+            // The provider withheld everything: that is a failure, not an empty answer.
+            Some((Finish::ContentFilter, _)) if self.transcript.is_empty() => {
+                self.end_of_failure(ModelError::new(ModelFault::Refused, "content filter")).await
+            }
+            Some(_) if self.transcript.is_empty() => {
+                self.end_of_failure(ModelError::new(ModelFault::Malformed, "an empty reply")).await
+            }
+            _ => self.end(TurnStatus::Completed, None, false).await,
+        }
+    }
+
+    async fn end_of_failure(&mut self, error: ModelError) -> bool {
+        tracing::warn!(code = error.fault.code(), detail = %error.detail, "the model failed");
+        let withdraw = self.claimed.turn.withdraw_on_failure;
+        let error = TurnError { code: error.fault.code().to_owned(), detail: error.fault.text().to_owned() };
+        self.end(TurnStatus::Failed, Some(error), withdraw).await
+    }
+
+    /// Commits the end, and only then tells anybody.
+    async fn end(&mut self, status: TurnStatus, error: Option<TurnError>, withdraw: bool) -> bool {
+        let ending = Ending {
+            turn: self.id(),
+            fence: self.claimed.turn.fence,
+            status,
+            text: std::mem::take(&mut self.transcript.text),
+            usage: self.transcript.end.and_then(|(_, usage)| usage),
+            error,
+            withdraw,
+            now: self.engine.ports.clock.now(),
+        };
+        fail_point!("turn.before_final_commit");
+        let text = ending.text.clone();
+        match self.commit(ending).await {
+            Ok(Some(ended)) => {
+                fail_point!("turn.after_final_commit");
+                self.tell(ended, text, withdraw).await
+            }
+            Ok(None) => self.give_up().await,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn Error, "could not store the end of the turn; it will be taken over");
+                self.give_up().await
+            }
+        }
+    }
+
+    async fn commit(&mut self, ending: Ending) -> Result<Option<Ended>, StoreError> {
+        let mut tries = 0;
+        loop {
+            match self.engine.ports.store.finish(ending.clone()).await {
+                Err(StoreError::Unavailable { .. }) if tries < FINISH_TRIES => {
+                    tries += 1;
+                    self.engine.ports.clock.sleep(FINISH_PAUSE).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn tell(&mut self, ended: Ended, text: String, withdrawn: bool) -> bool {
+        // Readers get the rest as a delta before the end, so that deltas alone are the whole text.
+        self.transcript.text = text;
+        self.publish().await;
+        let (id, room, status) = (self.id(), ended.turn.room_id, ended.turn.status);
+        let settled = if withdrawn {
+            Settled::Withdrawn(Box::new(ended.turn))
+        } else {
+            let reply = std::mem::take(&mut self.transcript.text);
+            let version = SettledVersion { room_version: ended.room_version, own_writes: self.own_writes + 1 };
+            Settled::Ended { view: Box::new(TurnView { turn: ended.turn, reply }), version: Some(version) }
+        };
+        self.engine.ports.buffer.close(id, self.claimed.turn.fence).await;
+        self.engine.registry.settle(id, Some(settled));
+        self.engine.ports.bus.publish(Notice::Room { room, seq: ended.last_seq }).await;
+        metrics::counter!("maru_turns_total", "status" => status.as_str()).increment(1);
+        tracing::info!(status = status.as_str(), "turn ended");
+        fail_point!("turn.after_done");
+        ended.queued
+    }
+
+    /// The server stops: a turn without text goes back, one with text ends here.
+    async fn hand_over(&mut self) -> bool {
+        if self.claimed.turn.status == TurnStatus::Pending && self.transcript.is_empty() {
+            let released = self.engine.ports.store.release(self.id(), self.claimed.turn.fence).await;
+            if let Err(error) = released {
+                tracing::warn!(error = &error as &dyn Error, "could not give the turn back; its lease will expire");
+            }
+            self.engine.ports.buffer.close(self.id(), self.claimed.turn.fence).await;
+            self.engine.registry.settle(self.id(), None);
+            return false;
+        }
+        self.end(TurnStatus::Interrupted, Some(interrupted_error()), false).await
+    }
+
+    /// Somebody else has the turn, or it is gone: stop without a word to the store.
+    async fn give_up(&mut self) -> bool {
+        let id = self.id();
+        self.engine.ports.buffer.close(id, self.claimed.turn.fence).await;
+        let stored = self.engine.ports.store.find(id).await;
+        let settled = match stored {
+            Ok(None) => Some(Settled::Gone),
+            Ok(Some(view)) if view.turn.status.is_terminal() => {
+                Some(Settled::Ended { view: Box::new(view), version: None })
+            }
+            Ok(Some(_)) | Err(_) => None,
+        };
+        self.engine.registry.settle(id, settled);
+        // Whoever ended the turn may have been unable to see who waits behind it.
+        true
+    }
+}
+
+impl Engine {
+    /// A panic in a run is a bug of ours and must not leave a turn without an end.
+    pub(super) async fn after_panic(&self, turn: TurnId, fence: i64) -> bool {
+        tracing::error!(%turn, "a run has panicked");
+        let reply = match self.ports.store.find(turn).await {
+            Ok(Some(view)) => view.reply,
+            _ => String::new(),
+        };
+        let error = TurnError { code: "internal".to_owned(), detail: "something went wrong on our side".to_owned() };
+        let ending = Ending {
+            turn,
+            fence,
+            status: TurnStatus::Failed,
+            text: reply,
+            usage: None,
+            error: Some(error),
+            withdraw: false,
+            now: self.ports.clock.now(),
+        };
+        let finished: Result<_, BoxError> = self.ports.store.finish(ending).await.map_err(Into::into);
+        if let Err(error) = finished {
+            tracing::error!(%turn, error = error.as_ref(), "could not end a turn after a panic");
+        }
+        self.ports.buffer.close(turn, fence).await;
+        self.registry.settle(turn, None);
+        true
+    }
+}
+
+fn interrupted_error() -> TurnError {
+    TurnError {
+        code: "interrupted".to_owned(),
+        detail: "the server stopped in the middle of the reply; send the message again".to_owned(),
+    }
+}
+
+/// Resolves when the timer is over; never without one.
+async fn due(timer: &mut Option<BoxFuture<'static, ()>>) {
+    match timer {
+        Some(timer) => timer.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn stopped(running: &mut Running) -> Stop {
+    let stop = running.stop.wait_for(Option::is_some).await;
+    match stop.as_deref() {
+        Ok(Some(why)) => *why,
+        // The registry forgot us: the turn was settled by another.
+        _ => Stop::Gone,
+    }
+}
