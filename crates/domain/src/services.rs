@@ -10,6 +10,7 @@ use crate::ids::Ids;
 use crate::messages::ports::MessageStore;
 use crate::messages::Messages;
 use crate::once::OnceStore;
+use crate::pages::PageCache;
 use crate::rooms::ports::RoomStore;
 use crate::rooms::Rooms;
 use crate::turns::ports::{Models, Spawner, StreamBuffer, TurnStore};
@@ -51,6 +52,8 @@ pub struct Ports {
     pub bus: Arc<dyn Bus>,
     /// The latest deltas.
     pub buffer: Arc<dyn StreamBuffer>,
+    /// Finished pages.
+    pub pages: Arc<dyn PageCache>,
     /// Who answers.
     pub models: Arc<dyn Models>,
     /// Passwords.
@@ -91,6 +94,8 @@ pub struct Services {
     pub events: Arc<dyn EventStore>,
     /// Answers kept under idempotency keys.
     pub once: Arc<dyn OnceStore>,
+    /// Finished pages.
+    pub pages: Arc<dyn PageCache>,
     /// The engine, for the process that keeps it alive.
     pub engine: Arc<Engine>,
     /// The models, for lists.
@@ -138,6 +143,7 @@ impl Services {
             turns: Turns { engine: Arc::clone(&engine), store: store.turns, buffer: ports.buffer },
             events: store.events,
             once: store.once,
+            pages: ports.pages,
             engine,
             models: ports.models,
             clock,

@@ -1,1 +1,208 @@
+//! What must survive: the durable ports on SQLite and on PostgreSQL, from one query source.
+//!
+//! `shared/<table>.rs` holds every query once. Both backends mount the same files and supply
+//! `Conn`, `Db` and `Store`, whose `write` is one transaction (ADR 0001, 0002).
 
+mod error;
+pub mod postgres;
+pub mod schema;
+pub mod sqlite;
+pub mod types;
+
+use maru_domain::error::{BoxError, StoreError};
+use maru_domain::services::StorePorts;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// When a commit counts as done, on SQLite.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// When it is on the disk: nothing acknowledged is lost when the power goes.
+    #[default]
+    Full,
+    /// When the system has it: the last moments may be lost when the power goes.
+    Normal,
+}
+
+/// Which database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server, by its URL, which may hold a password.
+    Postgres(String),
+}
+
+impl Location {
+    /// Reads `sqlite:PATH`, `postgres://…` or `postgresql://…`.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn parse(url: &str) -> Result<Self, OpenError> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() || path == ":memory:" {
+                return Err(OpenError::Url);
+            }
+            Ok(Self::Sqlite(PathBuf::from(path)))
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Ok(Self::Postgres(url.to_owned()))
+        } else {
+            Err(OpenError::Url)
+        }
+    }
+
+    /// For people and logs: without a password.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Sqlite(path) => format!("sqlite:{}", path.display()),
+            Self::Postgres(url) => match url.split_once("://").and_then(|(scheme, rest)| {
+                rest.rsplit_once('@').map(|(_, host)| format!("{scheme}://…@{host}"))
+            }) {
+                Some(hidden) => hidden,
+                None => url.clone(),
+            },
+        }
+    }
+}
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL is neither SQLite's nor PostgreSQL's.
+    #[error("the store's URL must begin with sqlite: and a path, or with postgres://")]
+    Url,
+    /// Another server has the file.
+    #[error("another maru serves {0}; stop it first, or give this one a --store of its own")]
+    InUse(String),
+    /// The migrations failed.
+    #[error("the database could not be brought up to date: {0}")]
+    Migration(#[source] BoxError),
+    /// Anything else.
+    #[error("the database could not be opened: {0}")]
+    Store(#[source] BoxError),
+}
+
+impl OpenError {
+    fn store(error: impl Into<BoxError>) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// An open database.
+#[derive(Clone)]
+pub struct Store {
+    /// The ports.
+    pub ports: StorePorts,
+    backend: Backend,
+}
+
+#[derive(Clone)]
+enum Backend {
+    Sqlite(Arc<sqlite::Store>),
+    Postgres(Arc<postgres::Store>),
+}
+
+/// Brings a database to today's tables, making it if need be; answers the migrations that were run.
+///
+/// # Errors
+/// When it cannot be reached, or a migration fails.
+pub async fn migrate(location: &Location) -> Result<Vec<String>, OpenError> {
+    match location.clone() {
+        Location::Sqlite(path) => blocking(move || sqlite::migrate(&path)).await,
+        Location::Postgres(url) => postgres::migrate(&url).await,
+    }
+}
+
+/// The migrations that a database lacks.
+///
+/// # Errors
+/// When it cannot be reached.
+pub async fn pending(location: &Location) -> Result<Vec<String>, OpenError> {
+    match location.clone() {
+        Location::Sqlite(path) => blocking(move || sqlite::pending(&path)).await,
+        Location::Postgres(url) => postgres::pending(&url).await,
+    }
+}
+
+/// Holds a SQLite file for one server alone; nothing to hold on PostgreSQL.
+///
+/// # Errors
+/// [`OpenError::InUse`] when another server has it.
+pub fn lock(location: &Location) -> Result<Option<File>, OpenError> {
+    match location {
+        Location::Sqlite(path) => sqlite::lock(path).map(Some),
+        Location::Postgres(_) => Ok(None),
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, OpenError> + Send + 'static,
+) -> Result<T, OpenError> {
+    tokio::task::spawn_blocking(work).await.map_err(OpenError::store)?
+}
+
+impl Store {
+    /// Opens a database that is up to date. Must be called on the runtime that outlives all others.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn open(location: &Location, durability: Durability, pool_size: usize) -> Result<Self, OpenError> {
+        match location.clone() {
+            Location::Sqlite(path) => {
+                let store = blocking(move || sqlite::Store::open(&path, durability)).await?;
+                let store = Arc::new(store);
+                Ok(Self { ports: ports(&store), backend: Backend::Sqlite(store) })
+            }
+            Location::Postgres(url) => {
+                let store = Arc::new(postgres::Store::open(&url, pool_size)?);
+                store.ping().await.map_err(OpenError::store)?;
+                Ok(Self { ports: ports(&store), backend: Backend::Postgres(store) })
+            }
+        }
+    }
+
+    /// Asks the database whether it answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite(store) if store.is_open() => Ok(()),
+            Backend::Sqlite(_) => Err(error::unavailable("the database thread has stopped")),
+            Backend::Postgres(store) => store.ping().await,
+        }
+    }
+
+    /// True when one instance has the database to itself.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.backend, Backend::Sqlite(_))
+    }
+}
+
+fn ports<S>(store: &Arc<S>) -> StorePorts
+where
+    S: maru_domain::accounts::ports::UserStore
+        + maru_domain::accounts::ports::SessionStore
+        + maru_domain::accounts::ports::KeyStore
+        + maru_domain::rooms::ports::RoomStore
+        + maru_domain::messages::ports::MessageStore
+        + maru_domain::turns::ports::TurnStore
+        + maru_domain::events::ports::EventStore
+        + maru_domain::once::OnceStore
+        + 'static,
+{
+    StorePorts {
+        users: Arc::clone(store) as _,
+        sessions: Arc::clone(store) as _,
+        keys: Arc::clone(store) as _,
+        rooms: Arc::clone(store) as _,
+        messages: Arc::clone(store) as _,
+        turns: Arc::clone(store) as _,
+        events: Arc::clone(store) as _,
+        once: Arc::clone(store) as _,
+    }
+}

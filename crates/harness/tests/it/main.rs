@@ -1,0 +1,4 @@
+//! The real server over HTTP. One binary, one module a promise.
+
+mod kill;
+mod power_cut;

@@ -1,0 +1,60 @@
+//! One connection to PostgreSQL, by TLS where the URL asks for it.
+
+use diesel::{ConnectionError, ConnectionResult};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use std::str::FromStr;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::Config;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// What every connection is set to: nothing may hang for ever, and no lock outlives its owner.
+const SESSION: &str = "SET statement_timeout = '5s'; SET lock_timeout = '4s'; \
+                       SET idle_in_transaction_session_timeout = '10s'; SET TIME ZONE 'UTC'";
+
+/// Opens a connection. With `sslmode=require` the certificate and its name are checked.
+pub async fn connect(url: String) -> ConnectionResult<AsyncPgConnection> {
+    let mut config = Config::from_str(&url).map_err(bad)?;
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(Duration::from_secs(3));
+    }
+    config.tcp_user_timeout(Duration::from_secs(10)).keepalives_idle(Duration::from_secs(30));
+    if config.get_application_name().is_none() {
+        config.application_name("maru");
+    }
+    let mut conn = if config.get_ssl_mode() == SslMode::Disable {
+        let (client, driver) = config.connect(tokio_postgres::NoTls).await.map_err(bad)?;
+        AsyncPgConnection::try_from_client_and_connection(client, driver).await?
+    } else {
+        let (client, driver) = config.connect(TLS.clone()).await.map_err(bad)?;
+        AsyncPgConnection::try_from_client_and_connection(client, driver).await?
+    };
+    conn.batch_execute(SESSION).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(conn)
+}
+
+/// The server's own words, without the URL: it may hold a password.
+fn bad(error: tokio_postgres::Error) -> ConnectionError {
+    let detail = error.as_db_error().map_or_else(|| full(&error), |db| db.message().to_owned());
+    ConnectionError::BadConnection(detail)
+}
+
+fn full(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(|cause| format!(": {}", full(cause)));
+    format!("{error}{}", cause.unwrap_or_default())
+}
+
+static TLS: LazyLock<MakeRustlsConnect> = LazyLock::new(|| {
+    let mut roots = rustls::RootCertStore::empty();
+    let native = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(native.certs);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = match builder {
+        Ok(builder) => builder.with_root_certificates(roots).with_no_client_auth(),
+        // Only a provider without any protocol version could end here; ring has them.
+        Err(_) => rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth(),
+    };
+    MakeRustlsConnect::new(config)
+});

@@ -1,0 +1,124 @@
+//! API keys.
+
+use super::users::UserRow;
+use super::{Db, Store};
+use crate::schema::{api_keys, users};
+use crate::types::{DbId, DbTime};
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use maru_domain::accounts::ports::{KeyStore, NewKey};
+use maru_domain::accounts::{ApiKey, KeyHash, User};
+use maru_domain::clock::Timestamp;
+use maru_domain::error::StoreError;
+use maru_domain::ids::{KeyId, UserId};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = api_keys, check_for_backend(Db))]
+struct KeyRow {
+    id: DbId,
+    user_id: DbId,
+    name: String,
+    created_at: DbTime,
+    expires_at: Option<DbTime>,
+    last_used_at: Option<DbTime>,
+    revoked_at: Option<DbTime>,
+}
+
+impl From<KeyRow> for ApiKey {
+    fn from(row: KeyRow) -> Self {
+        Self {
+            id: KeyId(row.id.0),
+            user_id: UserId(row.user_id.0),
+            name: row.name,
+            created_at: row.created_at.0,
+            expires_at: row.expires_at.map(|at| at.0),
+            last_used_at: row.last_used_at.map(|at| at.0),
+            revoked_at: row.revoked_at.map(|at| at.0),
+        }
+    }
+}
+
+#[async_trait]
+impl KeyStore for Store {
+    async fn create(&self, key: NewKey) -> Result<ApiKey, StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                let row: KeyRow = diesel::insert_into(api_keys::table)
+                    .values((
+                        api_keys::id.eq(DbId(key.id.0)),
+                        api_keys::user_id.eq(DbId(key.user_id.0)),
+                        api_keys::name.eq(key.name),
+                        api_keys::hash.eq(key.hash.to_vec()),
+                        api_keys::created_at.eq(DbTime(key.created_at)),
+                        api_keys::expires_at.eq(key.expires_at.map(DbTime)),
+                    ))
+                    .returning(KeyRow::as_returning())
+                    .get_result(conn)
+                    .await?;
+                Ok(row.into())
+            })
+        })
+        .await
+    }
+
+    async fn identify(&self, hash: KeyHash) -> Result<Option<(ApiKey, User)>, StoreError> {
+        self.read(move |conn| {
+            Box::pin(async move {
+                let found: Option<(KeyRow, UserRow)> = api_keys::table
+                    .inner_join(users::table.on(users::id.eq(api_keys::user_id)))
+                    .filter(api_keys::hash.eq(hash.to_vec()))
+                    .select((KeyRow::as_select(), UserRow::as_select()))
+                    .first(conn)
+                    .await
+                    .optional()?;
+                Ok(found.map(|(key, user)| (key.into(), user.into())))
+            })
+        })
+        .await
+    }
+
+    async fn touch(&self, id: KeyId, now: Timestamp) -> Result<(), StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                diesel::update(api_keys::table.filter(api_keys::id.eq(DbId(id.0))))
+                    .set(api_keys::last_used_at.eq(Some(DbTime(now))))
+                    .execute(conn)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn list(&self, user: UserId) -> Result<Vec<ApiKey>, StoreError> {
+        self.read(move |conn| {
+            Box::pin(async move {
+                let rows: Vec<KeyRow> = api_keys::table
+                    .filter(api_keys::user_id.eq(DbId(user.0)))
+                    .filter(api_keys::revoked_at.is_null())
+                    .order((api_keys::created_at.desc(), api_keys::id.desc()))
+                    .select(KeyRow::as_select())
+                    .load(conn)
+                    .await?;
+                Ok(rows.into_iter().map(ApiKey::from).collect())
+            })
+        })
+        .await
+    }
+
+    async fn revoke(&self, user: UserId, id: KeyId, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                let live = api_keys::table
+                    .filter(api_keys::id.eq(DbId(id.0)))
+                    .filter(api_keys::user_id.eq(DbId(user.0)))
+                    .filter(api_keys::revoked_at.is_null());
+                let ended =
+                    diesel::update(live).set(api_keys::revoked_at.eq(Some(DbTime(now)))).execute(conn).await?;
+                Ok(ended > 0)
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,81 @@
+//! Conditions and values that diesel has no words for. Their text is fixed, so that a statement
+//! with one of them is prepared once; diesel's own raw SQL is prepared at every use.
+
+use super::{Db, NOW, NOW_PLUS};
+use crate::types::sql;
+use diesel::expression::{is_aggregate, AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Bool, Nullable};
+use diesel::QueryResult;
+use maru_domain::turns::ports::Lease;
+
+/// A turn whose state is not final. In the words of the partial indexes, or they would not be used.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub struct Unfinished;
+
+/// A turn that nobody has the right to run.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub struct IsFree;
+
+/// When a lease taken now expires, by the database's clock; null for no lease, since now plus null
+/// is null.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub struct LeaseUntil {
+    micros: Option<i64>,
+}
+
+impl LeaseUntil {
+    pub fn of(lease: &Lease) -> Self {
+        Self { micros: Some(i64::try_from(lease.lasts.as_micros()).unwrap_or(i64::MAX)) }
+    }
+
+    pub fn none() -> Self {
+        Self { micros: None }
+    }
+}
+
+impl Expression for Unfinished {
+    type SqlType = Bool;
+}
+
+impl Expression for IsFree {
+    type SqlType = Bool;
+}
+
+impl Expression for LeaseUntil {
+    type SqlType = Nullable<sql::Moment>;
+}
+
+impl QueryFragment<Db> for Unfinished {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        out.push_sql("turns.status IN ('pending', 'streaming')");
+        Ok(())
+    }
+}
+
+impl QueryFragment<Db> for IsFree {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        out.push_sql("(turns.lease_owner IS NULL OR turns.lease_until < ");
+        out.push_sql(NOW);
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+impl QueryFragment<Db> for LeaseUntil {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        out.push_sql(NOW_PLUS);
+        out.push_bind_param::<Nullable<BigInt>, _>(&self.micros)
+    }
+}
+
+macro_rules! usable_anywhere {
+    ($($fragment:ty),+) => {$(
+        impl<T> AppearsOnTable<T> for $fragment {}
+        impl<T> SelectableExpression<T> for $fragment {}
+        impl<T> ValidGrouping<T> for $fragment {
+            type IsAggregate = is_aggregate::Never;
+        }
+    )+};
+}
+usable_anywhere!(Unfinished, IsFree, LeaseUntil);

@@ -1,0 +1,321 @@
+//! Messages: the send, in one transaction, and the edit.
+
+use super::idempotency::{begin, note_opened, Begun, Guarded};
+use super::fragments::{LeaseUntil, Unfinished};
+use super::rooms::RoomRow;
+use super::turns::{view_of, TurnRow};
+use super::{Conn, Db, Store};
+use crate::error::Abort;
+use crate::schema::{messages, rooms, turns};
+use crate::types::{DbId, DbJson, DbTime};
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use maru_domain::error::StoreError;
+use maru_domain::events::RoomEventKind;
+use maru_domain::fail_point;
+use maru_domain::ids::{MessageId, RoomId, TurnId, UserId};
+use maru_domain::messages::ports::{Edit, MessageStore, NewSend, SendOutcome, SendTarget, Sent};
+use maru_domain::messages::{Message, MessageStatus, Role};
+use maru_domain::once::Once;
+use maru_domain::rooms::ports::NewRoom;
+use maru_domain::rooms::{RoomKind, TurnPolicy};
+use maru_domain::turns::TurnStatus;
+use serde_json::Map;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = messages, check_for_backend(Db))]
+pub struct MessageRow {
+    number: i64,
+    id: DbId,
+    room_id: DbId,
+    seq: i64,
+    turn_id: Option<DbId>,
+    role: String,
+    content: String,
+    status: String,
+    metadata: DbJson,
+    created_at: DbTime,
+    updated_at: DbTime,
+    edited_at: Option<DbTime>,
+}
+
+impl TryFrom<MessageRow> for Message {
+    type Error = StoreError;
+
+    fn try_from(row: MessageRow) -> Result<Self, StoreError> {
+        let unknown = |what: &str| StoreError::Internal(format!("message {} has an unknown {what}", row.number).into());
+        Ok(Self {
+            role: Role::parse(&row.role).ok_or_else(|| unknown("role"))?,
+            status: MessageStatus::parse(&row.status).ok_or_else(|| unknown("status"))?,
+            id: MessageId(row.id.0),
+            number: row.number,
+            room_id: RoomId(row.room_id.0),
+            seq: row.seq,
+            turn_id: row.turn_id.map(|id| TurnId(id.0)),
+            content: row.content,
+            metadata: row.metadata.0,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+            edited_at: row.edited_at.map(|at| at.0),
+        })
+    }
+}
+
+type Sending<T> = Result<T, Abort<SendOutcome>>;
+
+async fn send(conn: &mut Conn, send: NewSend) -> Sending<SendOutcome> {
+    if let Some(once) = &send.once {
+        match begin(conn, once, Guarded::Turn(send.turn_id), send.now).await? {
+            Begun::First => {}
+            Begun::Reused => return Ok(SendOutcome::Stored(Once::KeyReused)),
+            Begun::Again(before) => return replay(conn, before.turn_id, before.opened).await,
+        }
+    }
+    let (room, opened) = enter_room(conn, &send).await?;
+    if let (true, Some(once)) = (opened, &send.once) {
+        note_opened(conn, once).await?;
+    }
+    let interrupted = make_way(conn, &send, &room).await?;
+    let claimed = interrupted.is_none();
+    let message = insert_message(conn, &send, &room, Role::User, room.last_message_seq - 1).await?;
+    insert_message(conn, &send, &room, Role::Assistant, room.last_message_seq).await?;
+    let turn = insert_turn(conn, &send, &room, claimed).await?;
+    let events = [
+        (RoomEventKind::MessageCreated, send.message_id.0),
+        (RoomEventKind::MessageCreated, send.reply_id.0),
+        (RoomEventKind::TurnStarted, send.turn_id.0),
+    ];
+    super::room_events::append(conn, room.id, room.last_seq, send.now, &events).await?;
+    fail_point!("turn.after_insert");
+    let sent = Sent {
+        room: room.try_into()?,
+        message: message.try_into()?,
+        turn: turn.try_into()?,
+        opened,
+        claimed,
+        interrupted: interrupted.unwrap_or_default(),
+    };
+    Ok(SendOutcome::Stored(Once::Done(Box::new(sent))))
+}
+
+/// Finds or opens the room and takes numbers for two messages and three events. From here on the
+/// room's row is locked, so that commits and numbers have one order.
+async fn enter_room(conn: &mut Conn, send: &NewSend) -> Sending<(RoomRow, bool)> {
+    match &send.target {
+        SendTarget::Room(id) => match take_numbers(conn, send, DbId(id.0)).await? {
+            Some(row) => Ok((row, false)),
+            None => {
+                let there = rooms::table.filter(rooms::id.eq(DbId(id.0))).count().get_result::<i64>(conn).await?;
+                Err(Abort::With(if there > 0 { SendOutcome::RoomEnded } else { SendOutcome::RoomMissing }))
+            }
+        },
+        SendTarget::Session { owner, new_room } => {
+            if let Some(row) = enter_session(conn, send, *owner).await? {
+                return Ok((row, false));
+            }
+            let room = NewRoom {
+                id: *new_room,
+                kind: RoomKind::Session,
+                owner: Some(*owner),
+                public_id: None,
+                name: String::new(),
+                system_prompt: String::new(),
+                model: None,
+                turn_policy: TurnPolicy::Queue,
+                metadata: Map::new(),
+                created_at: send.now,
+            };
+            // Whoever comes second waits here for the first, and then finds its room.
+            let opened = super::rooms::insert(conn, room).await?.is_some();
+            let row = enter_session(conn, send, *owner).await?;
+            Ok((row.ok_or(Abort::With(SendOutcome::RoomMissing))?, opened))
+        }
+    }
+}
+
+async fn enter_session(conn: &mut Conn, send: &NewSend, owner: UserId) -> QueryResult<Option<RoomRow>> {
+    let open: Option<DbId> = rooms::table
+        .filter(rooms::owner_id.eq(DbId(owner.0)))
+        .filter(rooms::kind.eq(RoomKind::Session.as_str()))
+        .filter(rooms::ended_at.is_null())
+        .select(rooms::id)
+        .first(conn)
+        .await
+        .optional()?;
+    match open {
+        Some(id) => take_numbers(conn, send, id).await,
+        None => Ok(None),
+    }
+}
+
+/// Raises the room's counters; `None` when the room is gone or has ended.
+async fn take_numbers(conn: &mut Conn, send: &NewSend, room: DbId) -> QueryResult<Option<RoomRow>> {
+    diesel::update(rooms::table.filter(rooms::id.eq(room)).filter(rooms::ended_at.is_null()))
+        .set((
+            rooms::last_seq.eq(rooms::last_seq + 3),
+            rooms::last_message_seq.eq(rooms::last_message_seq + 2),
+            rooms::message_count.eq(rooms::message_count + 2),
+            rooms::version.eq(rooms::version + 1),
+            rooms::updated_at.eq(DbTime(send.now)),
+            rooms::last_message_at.eq(Some(DbTime(send.now))),
+        ))
+        .returning(RoomRow::as_returning())
+        .get_result(conn)
+        .await
+        .optional()
+}
+
+/// Looks at the turns that are not over. `None` when there are none and the new turn may run at
+/// once; otherwise those that it interrupts.
+async fn make_way(conn: &mut Conn, send: &NewSend, room: &RoomRow) -> Sending<Option<Vec<TurnId>>> {
+    let waiting: Vec<DbId> = turns::table
+        .filter(turns::room_id.eq(room.id))
+        .filter(Unfinished)
+        .order(turns::position.asc())
+        .select(turns::id)
+        .load(conn)
+        .await?;
+    if waiting.is_empty() {
+        return Ok(None);
+    }
+    match TurnPolicy::parse(&room.turn_policy) {
+        Some(TurnPolicy::Reject) => Err(Abort::With(SendOutcome::TurnInProgress)),
+        Some(TurnPolicy::Interrupt) => {
+            diesel::update(turns::table.filter(turns::id.eq_any(&waiting)))
+                .set(turns::cancel_requested.eq(true))
+                .execute(conn)
+                .await?;
+            Ok(Some(waiting.into_iter().map(|id| TurnId(id.0)).collect()))
+        }
+        _ if i64::try_from(waiting.len()).unwrap_or(i64::MAX) > send.queue_limit => {
+            Err(Abort::With(SendOutcome::QueueFull))
+        }
+        _ => Ok(Some(Vec::new())),
+    }
+}
+
+async fn insert_message(conn: &mut Conn, send: &NewSend, room: &RoomRow, role: Role, seq: i64) -> QueryResult<MessageRow> {
+    let (id, content, status, metadata) = match role {
+        Role::User => (send.message_id, send.content.as_str(), MessageStatus::Completed, send.metadata.clone()),
+        Role::Assistant | Role::System => (send.reply_id, "", MessageStatus::Pending, Map::new()),
+    };
+    diesel::insert_into(messages::table)
+        .values((
+            messages::id.eq(DbId(id.0)),
+            messages::room_id.eq(room.id),
+            messages::seq.eq(seq),
+            messages::turn_id.eq(Some(DbId(send.turn_id.0))),
+            messages::role.eq(role.as_str()),
+            messages::content.eq(content),
+            messages::status.eq(status.as_str()),
+            messages::metadata.eq(DbJson(metadata)),
+            messages::created_at.eq(DbTime(send.now)),
+            messages::updated_at.eq(DbTime(send.now)),
+        ))
+        .returning(MessageRow::as_returning())
+        .get_result(conn)
+        .await
+}
+
+async fn insert_turn(conn: &mut Conn, send: &NewSend, room: &RoomRow, claimed: bool) -> QueryResult<TurnRow> {
+    let first = i32::from(claimed);
+    let owner = claimed.then(|| send.lease.owner.0.clone());
+    let until = if claimed { LeaseUntil::of(&send.lease) } else { LeaseUntil::none() };
+    diesel::insert_into(turns::table)
+        .values((
+            (
+                turns::id.eq(DbId(send.turn_id.0)),
+                turns::room_id.eq(room.id),
+                turns::status.eq(TurnStatus::Pending.as_str()),
+                turns::message_id.eq(DbId(send.message_id.0)),
+                turns::reply_id.eq(DbId(send.reply_id.0)),
+                turns::position.eq(room.last_message_seq - 1),
+                turns::model.eq(send.model.clone()),
+                turns::attempt.eq(first),
+                turns::fence.eq(i64::from(first)),
+                turns::cancel_requested.eq(false),
+                turns::withdraw_on_failure.eq(send.withdraw_on_failure),
+                turns::created_at.eq(DbTime(send.now)),
+            ),
+            (turns::lease_owner.eq(owner), turns::lease_until.eq(until)),
+        ))
+        .returning(TurnRow::as_returning())
+        .get_result(conn)
+        .await
+}
+
+/// Answers what the first arrival has stored, as it is now.
+async fn replay(conn: &mut Conn, turn: Option<TurnId>, opened: bool) -> Sending<SendOutcome> {
+    let view = match turn {
+        Some(turn) => view_of(conn, turn).await?,
+        None => None,
+    };
+    let Some(view) = view else { return Ok(SendOutcome::RoomMissing) };
+    let room: RoomRow = rooms::table
+        .filter(rooms::id.eq(DbId(view.turn.room_id.0)))
+        .select(RoomRow::as_select())
+        .first(conn)
+        .await?;
+    let message: MessageRow = messages::table
+        .filter(messages::id.eq(DbId(view.turn.message_id.0)))
+        .select(MessageRow::as_select())
+        .first(conn)
+        .await?;
+    let sent = Sent {
+        room: room.try_into()?,
+        message: message.try_into()?,
+        turn: view.turn,
+        opened,
+        claimed: false,
+        interrupted: Vec::new(),
+    };
+    Ok(SendOutcome::Stored(Once::Replayed(Box::new(sent))))
+}
+
+async fn edit(conn: &mut Conn, edit: Edit) -> Result<Option<Message>, Abort<Option<Message>>> {
+    let room: Option<i64> = diesel::update(rooms::table.filter(rooms::id.eq(DbId(edit.room_id.0))))
+        .set((
+            rooms::version.eq(rooms::version + 1),
+            rooms::last_seq.eq(rooms::last_seq + 1),
+            rooms::updated_at.eq(DbTime(edit.now)),
+        ))
+        .returning(rooms::last_seq)
+        .get_result(conn)
+        .await
+        .optional()?;
+    let Some(last_seq) = room else { return Ok(None) };
+    let message: Option<DbId> = turns::table
+        .filter(turns::id.eq(DbId(edit.turn_id.0)))
+        .filter(turns::room_id.eq(DbId(edit.room_id.0)))
+        .select(turns::message_id)
+        .first(conn)
+        .await
+        .optional()?;
+    let message = message.ok_or(Abort::With(None))?;
+    let row: Option<MessageRow> = diesel::update(messages::table.filter(messages::id.eq(message)))
+        .set((
+            messages::content.eq(edit.content),
+            messages::updated_at.eq(DbTime(edit.now)),
+            messages::edited_at.eq(Some(DbTime(edit.now))),
+        ))
+        .returning(MessageRow::as_returning())
+        .get_result(conn)
+        .await
+        .optional()?;
+    let row = row.ok_or(Abort::With(None))?;
+    let events = [(RoomEventKind::MessageUpdated, row.id.0)];
+    super::room_events::append(conn, DbId(edit.room_id.0), last_seq, edit.now, &events).await?;
+    Ok(Some(row.try_into()?))
+}
+
+#[async_trait]
+impl MessageStore for Store {
+    async fn send(&self, new: NewSend) -> Result<SendOutcome, StoreError> {
+        self.write(move |conn| Box::pin(send(conn, new))).await
+    }
+
+    async fn edit(&self, new: Edit) -> Result<Option<Message>, StoreError> {
+        self.write(move |conn| Box::pin(edit(conn, new))).await
+    }
+}

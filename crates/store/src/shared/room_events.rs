@@ -1,0 +1,72 @@
+//! Room events.
+
+use super::{Conn, Db, Store};
+use crate::schema::room_events;
+use crate::types::{DbId, DbTime};
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use maru_domain::clock::Timestamp;
+use maru_domain::error::StoreError;
+use maru_domain::events::ports::EventStore;
+use maru_domain::events::{RoomEvent, RoomEventKind};
+use maru_domain::ids::RoomId;
+use uuid::Uuid;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = room_events, check_for_backend(Db))]
+struct EventRow {
+    seq: i64,
+    kind: String,
+    subject: DbId,
+    at: DbTime,
+}
+
+/// Adds events whose numbers the room's `last_seq` has just been raised by: they end at `last_seq`.
+pub async fn append(
+    conn: &mut Conn,
+    room: DbId,
+    last_seq: i64,
+    at: Timestamp,
+    events: &[(RoomEventKind, Uuid)],
+) -> QueryResult<()> {
+    let first = last_seq - i64::try_from(events.len()).unwrap_or(0);
+    for (seq, (kind, subject)) in (first + 1..).zip(events) {
+        diesel::insert_into(room_events::table)
+            .values((
+                room_events::room_id.eq(room),
+                room_events::seq.eq(seq),
+                room_events::kind.eq(kind.as_str()),
+                room_events::subject.eq(DbId(*subject)),
+                room_events::at.eq(DbTime(at)),
+            ))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl EventStore for Store {
+    async fn after(&self, room: RoomId, after: i64, limit: i64) -> Result<Vec<RoomEvent>, StoreError> {
+        self.read(move |conn| {
+            Box::pin(async move {
+                let rows: Vec<EventRow> = room_events::table
+                    .filter(room_events::room_id.eq(DbId(room.0)))
+                    .filter(room_events::seq.gt(after))
+                    .order(room_events::seq.asc())
+                    .limit(limit)
+                    .select(EventRow::as_select())
+                    .load(conn)
+                    .await?;
+                let events = rows.into_iter().map(|row| {
+                    let kind = RoomEventKind::parse(&row.kind)
+                        .ok_or_else(|| StoreError::Internal(format!("an event of unknown kind {}", row.kind).into()))?;
+                    Ok(RoomEvent { seq: row.seq, kind, subject: row.subject.0, at: row.at.0 })
+                });
+                Ok(events.collect::<Result<_, StoreError>>()?)
+            })
+        })
+        .await
+    }
+}

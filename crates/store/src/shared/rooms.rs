@@ -1,0 +1,209 @@
+//! Rooms.
+
+use super::fragments::Unfinished;
+use super::messages::MessageRow;
+use super::turns::TurnRow;
+use super::{Conn, Db, Store};
+use crate::error::Abort;
+use crate::schema::{messages, rooms, turns};
+use crate::types::{DbId, DbJson, DbTime};
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use maru_domain::clock::Timestamp;
+use maru_domain::error::StoreError;
+use maru_domain::events::RoomEventKind;
+use maru_domain::ids::{RoomId, RoomRef, UserId};
+use maru_domain::rooms::ports::{Conversation, NewRoom, RoomStore};
+use maru_domain::rooms::{Room, RoomKind, TurnPolicy};
+use maru_domain::turns::Turn;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = rooms, check_for_backend(Db))]
+pub struct RoomRow {
+    pub number: i64,
+    pub id: DbId,
+    pub kind: String,
+    pub owner_id: Option<DbId>,
+    pub public_id: Option<String>,
+    pub name: String,
+    pub system_prompt: String,
+    pub model: Option<String>,
+    pub turn_policy: String,
+    pub metadata: DbJson,
+    pub created_at: DbTime,
+    pub updated_at: DbTime,
+    pub last_message_at: Option<DbTime>,
+    pub ended_at: Option<DbTime>,
+    pub version: i64,
+    pub last_seq: i64,
+    pub last_message_seq: i64,
+    pub message_count: i64,
+}
+
+impl TryFrom<RoomRow> for Room {
+    type Error = StoreError;
+
+    fn try_from(row: RoomRow) -> Result<Self, StoreError> {
+        let unknown = |what: &str| StoreError::Internal(format!("room {} has an unknown {what}", row.number).into());
+        Ok(Self {
+            id: RoomId(row.id.0),
+            number: row.number,
+            kind: RoomKind::parse(&row.kind).ok_or_else(|| unknown("kind"))?,
+            owner: row.owner_id.map(|id| UserId(id.0)),
+            turn_policy: TurnPolicy::parse(&row.turn_policy).ok_or_else(|| unknown("turn policy"))?,
+            public_id: row.public_id,
+            name: row.name,
+            system_prompt: row.system_prompt,
+            model: row.model,
+            metadata: row.metadata.0,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+            last_message_at: row.last_message_at.map(|at| at.0),
+            ended_at: row.ended_at.map(|at| at.0),
+            version: row.version,
+            last_seq: row.last_seq,
+            message_count: row.message_count,
+        })
+    }
+}
+
+/// A new room's row. Two sessions of one owner at the same instant: the second insert does nothing.
+pub async fn insert(conn: &mut Conn, room: NewRoom) -> QueryResult<Option<RoomRow>> {
+    diesel::insert_into(rooms::table)
+        .values((
+            (
+                rooms::id.eq(DbId(room.id.0)),
+                rooms::kind.eq(room.kind.as_str()),
+                rooms::owner_id.eq(room.owner.map(|owner| DbId(owner.0))),
+                rooms::public_id.eq(room.public_id),
+                rooms::name.eq(room.name),
+                rooms::system_prompt.eq(room.system_prompt),
+                rooms::model.eq(room.model),
+                rooms::turn_policy.eq(room.turn_policy.as_str()),
+                rooms::metadata.eq(DbJson(room.metadata)),
+            ),
+            (
+                rooms::created_at.eq(DbTime(room.created_at)),
+                rooms::updated_at.eq(DbTime(room.created_at)),
+                rooms::version.eq(1_i64),
+                rooms::last_seq.eq(0_i64),
+                rooms::last_message_seq.eq(0_i64),
+                rooms::message_count.eq(0_i64),
+            ),
+        ))
+        .on_conflict_do_nothing()
+        .returning(RoomRow::as_returning())
+        .get_result(conn)
+        .await
+        .optional()
+}
+
+async fn conversation(conn: &mut Conn, id: RoomId) -> Result<Option<Conversation>, Abort<Option<Conversation>>> {
+    let room: Option<RoomRow> =
+        rooms::table.filter(rooms::id.eq(DbId(id.0))).select(RoomRow::as_select()).first(conn).await.optional()?;
+    let Some(room) = room else { return Ok(None) };
+    let rows: Vec<MessageRow> = messages::table
+        .filter(messages::room_id.eq(DbId(id.0)))
+        .order(messages::seq.asc())
+        .select(MessageRow::as_select())
+        .load(conn)
+        .await?;
+    let messages = rows.into_iter().map(TryInto::try_into).collect::<Result<_, StoreError>>()?;
+    Ok(Some(Conversation { room: room.try_into()?, messages }))
+}
+
+async fn end_session(conn: &mut Conn, owner: UserId, now: Timestamp) -> Result<Option<Room>, Abort<Option<Room>>> {
+    let open = rooms::table
+        .filter(rooms::owner_id.eq(DbId(owner.0)))
+        .filter(rooms::kind.eq(RoomKind::Session.as_str()))
+        .filter(rooms::ended_at.is_null());
+    let row: Option<RoomRow> = diesel::update(open)
+        .set((
+            rooms::ended_at.eq(Some(DbTime(now))),
+            rooms::updated_at.eq(DbTime(now)),
+            rooms::version.eq(rooms::version + 1),
+            rooms::last_seq.eq(rooms::last_seq + 1),
+        ))
+        .returning(RoomRow::as_returning())
+        .get_result(conn)
+        .await
+        .optional()?;
+    let Some(row) = row else { return Ok(None) };
+    let events = [(RoomEventKind::RoomUpdated, row.id.0)];
+    super::room_events::append(conn, row.id, row.last_seq, now, &events).await?;
+    Ok(Some(row.try_into()?))
+}
+
+#[async_trait]
+impl RoomStore for Store {
+    async fn create(&self, room: NewRoom) -> Result<Room, StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                let row = insert(conn, room).await?;
+                let row = row.ok_or_else(|| StoreError::Conflict("rooms_public_id_key".to_owned()))?;
+                Ok(row.try_into()?)
+            })
+        })
+        .await
+    }
+
+    async fn find(&self, room: RoomRef) -> Result<Option<Room>, StoreError> {
+        self.read(move |conn| {
+            Box::pin(async move {
+                let row: Option<RoomRow> = match room {
+                    RoomRef::Id(id) => {
+                        let one = rooms::table.filter(rooms::id.eq(DbId(id.0)));
+                        one.select(RoomRow::as_select()).first(conn).await.optional()?
+                    }
+                    RoomRef::Number(number) => {
+                        let one = rooms::table.filter(rooms::number.eq(number));
+                        one.select(RoomRow::as_select()).first(conn).await.optional()?
+                    }
+                };
+                Ok(row.map(Room::try_from).transpose()?)
+            })
+        })
+        .await
+    }
+
+    async fn owned(&self, owner: UserId) -> Result<Vec<Room>, StoreError> {
+        self.read(move |conn| {
+            Box::pin(async move {
+                let rows: Vec<RoomRow> = rooms::table
+                    .filter(rooms::owner_id.eq(DbId(owner.0)))
+                    .order(rooms::number.asc())
+                    .select(RoomRow::as_select())
+                    .load(conn)
+                    .await?;
+                Ok(rows.into_iter().map(Room::try_from).collect::<Result<_, _>>()?)
+            })
+        })
+        .await
+    }
+
+    async fn conversation(&self, room: RoomId) -> Result<Option<Conversation>, StoreError> {
+        self.snapshot(move |conn| Box::pin(conversation(conn, room))).await
+    }
+
+    async fn end_session(&self, owner: UserId, now: Timestamp) -> Result<Option<Room>, StoreError> {
+        self.write(move |conn| Box::pin(end_session(conn, owner, now))).await
+    }
+
+    async fn delete(&self, room: RoomId) -> Result<Option<Vec<Turn>>, StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                let unfinished: Vec<TurnRow> = turns::table
+                    .filter(turns::room_id.eq(DbId(room.0)))
+                    .filter(Unfinished)
+                    .select(TurnRow::as_select())
+                    .load(conn)
+                    .await?;
+                let gone = diesel::delete(rooms::table.filter(rooms::id.eq(DbId(room.0)))).execute(conn).await?;
+                let unfinished = unfinished.into_iter().map(Turn::try_from).collect::<Result<_, _>>()?;
+                Ok((gone > 0).then_some(unfinished))
+            })
+        })
+        .await
+    }
+}

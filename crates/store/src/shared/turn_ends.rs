@@ -1,0 +1,194 @@
+//! How turns write their text and how they end. Every write is fenced: a worker whose turn was
+//! taken over, cancelled or deleted writes nothing.
+//!
+//! Each of these locks the room's row first, as a send does, so that no two of them can deadlock.
+
+use super::fragments::{IsFree, Unfinished};
+use super::turns::{view_of, TurnRow};
+use super::{Conn, Db};
+use crate::error::Abort;
+use crate::schema::{messages, rooms, turns};
+use crate::types::{DbId, DbTime};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use maru_domain::clock::Timestamp;
+use maru_domain::events::RoomEventKind;
+use maru_domain::ids::TurnId;
+use maru_domain::rooms::RoomKind;
+use maru_domain::turns::ports::{Checkpoint, Ended, Ending, Written};
+use maru_domain::turns::{Turn, TurnStatus, TurnView};
+
+/// The room of a turn, with its counters raised.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = rooms, check_for_backend(Db))]
+struct LockedRoom {
+    id: DbId,
+    kind: String,
+    version: i64,
+    last_seq: i64,
+    message_count: i64,
+}
+
+/// Locks the room of a turn and raises its counters, by one version and `events` events.
+async fn lock_room(conn: &mut Conn, turn: TurnId, events: i64, now: Timestamp) -> QueryResult<Option<LockedRoom>> {
+    let of_turn = turns::table.filter(turns::id.eq(DbId(turn.0))).select(turns::room_id);
+    diesel::update(rooms::table.filter(rooms::id.eq_any(of_turn)))
+        .set((
+            rooms::version.eq(rooms::version + 1),
+            rooms::last_seq.eq(rooms::last_seq + events),
+            rooms::updated_at.eq(DbTime(now)),
+        ))
+        .returning(LockedRoom::as_returning())
+        .get_result(conn)
+        .await
+        .optional()
+}
+
+async fn set_reply(conn: &mut Conn, reply: DbId, text: &str, status: TurnStatus, now: Timestamp) -> QueryResult<()> {
+    diesel::update(messages::table.filter(messages::id.eq(reply)))
+        .set((
+            messages::content.eq(text),
+            messages::status.eq(status.of_reply().as_str()),
+            messages::updated_at.eq(DbTime(now)),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub async fn checkpoint(conn: &mut Conn, checkpoint: Checkpoint) -> Result<Written, Abort<Written>> {
+    let Some(_) = lock_room(conn, checkpoint.turn, 0, checkpoint.now).await? else {
+        return Ok(Written::Fenced);
+    };
+    let turn = turns::table.filter(turns::id.eq(DbId(checkpoint.turn.0))).filter(turns::fence.eq(checkpoint.fence));
+    let state: Option<(DbId, bool)> = turn
+        .filter(Unfinished)
+        .select((turns::reply_id, turns::cancel_requested))
+        .first(conn)
+        .await
+        .optional()?;
+    match state {
+        None => Err(Abort::With(Written::Fenced)),
+        Some((_, true)) => Err(Abort::With(Written::CancelRequested)),
+        Some((reply, false)) => {
+            diesel::update(turns::table.filter(turns::id.eq(DbId(checkpoint.turn.0))))
+                .set(turns::status.eq(TurnStatus::Streaming.as_str()))
+                .execute(conn)
+                .await?;
+            set_reply(conn, reply, &checkpoint.text, TurnStatus::Streaming, checkpoint.now).await?;
+            Ok(Written::Kept)
+        }
+    }
+}
+
+pub async fn finish(conn: &mut Conn, ending: Ending) -> Result<Option<Ended>, Abort<Option<Ended>>> {
+    let Some(room) = lock_room(conn, ending.turn, 2, ending.now).await? else { return Ok(None) };
+    let row: Option<TurnRow> = diesel::update(
+        turns::table.filter(turns::id.eq(DbId(ending.turn.0))).filter(turns::fence.eq(ending.fence)).filter(Unfinished),
+    )
+    .set((
+        turns::status.eq(ending.status.as_str()),
+        turns::input_tokens.eq(ending.usage.map(|usage| usage.input_tokens)),
+        turns::output_tokens.eq(ending.usage.map(|usage| usage.output_tokens)),
+        turns::error_code.eq(ending.error.as_ref().map(|error| error.code.clone())),
+        turns::error_detail.eq(ending.error.as_ref().map(|error| error.detail.clone())),
+        turns::lease_owner.eq(None::<String>),
+        turns::lease_until.eq(None::<DbTime>),
+        turns::finished_at.eq(Some(DbTime(ending.now))),
+    ))
+    .returning(TurnRow::as_returning())
+    .get_result(conn)
+    .await
+    .optional()?;
+    let row = row.ok_or(Abort::With(None))?;
+    let reply = row.reply_id;
+    let turn = Turn::try_from(row)?;
+    if ending.withdraw {
+        return withdraw(conn, room, turn, ending.now).await;
+    }
+    set_reply(conn, reply, &ending.text, ending.status, ending.now).await?;
+    let events = [(RoomEventKind::MessageUpdated, turn.reply_id.0), (RoomEventKind::TurnDone, turn.id.0)];
+    super::room_events::append(conn, room.id, room.last_seq, ending.now, &events).await?;
+    let queued = is_queued(conn, room.id).await?;
+    Ok(Some(Ended { turn, room_version: room.version, last_seq: room.last_seq, queued }))
+}
+
+async fn is_queued(conn: &mut Conn, room: DbId) -> QueryResult<bool> {
+    diesel::select(diesel::dsl::exists(turns::table.filter(turns::room_id.eq(room)).filter(Unfinished)))
+        .get_result(conn)
+        .await
+}
+
+/// Takes a failed turn back as if it had never been sent (contract §1.5): its messages, its
+/// idempotency key, and the session that it opened.
+async fn withdraw(conn: &mut Conn, room: LockedRoom, turn: Turn, now: Timestamp) -> Result<Option<Ended>, Abort<Option<Ended>>> {
+    let both = [DbId(turn.message_id.0), DbId(turn.reply_id.0)];
+    diesel::delete(messages::table.filter(messages::id.eq_any(both))).execute(conn).await?;
+    diesel::delete(turns::table.filter(turns::id.eq(DbId(turn.id.0)))).execute(conn).await?;
+    super::idempotency::forget_turn(conn, DbId(turn.id.0)).await?;
+    let ended = Ended { turn, room_version: room.version, last_seq: room.last_seq, queued: is_queued(conn, room.id).await? };
+    let opened_by_it = room.kind == RoomKind::Session.as_str() && ended.turn.position == 1 && room.message_count == 2;
+    if opened_by_it {
+        diesel::delete(rooms::table.filter(rooms::id.eq(room.id))).execute(conn).await?;
+        return Ok(Some(ended));
+    }
+    diesel::update(rooms::table.filter(rooms::id.eq(room.id)))
+        .set(rooms::message_count.eq(rooms::message_count - 2))
+        .execute(conn)
+        .await?;
+    let events =
+        [(RoomEventKind::MessageDeleted, ended.turn.message_id.0), (RoomEventKind::MessageDeleted, ended.turn.reply_id.0)];
+    super::room_events::append(conn, room.id, room.last_seq, now, &events).await?;
+    Ok(Some(ended))
+}
+
+type View = Option<TurnView>;
+
+pub async fn request_cancel(conn: &mut Conn, turn: TurnId, now: Timestamp) -> Result<View, Abort<View>> {
+    let Some(view) = view_of(conn, turn).await? else { return Ok(None) };
+    if view.turn.status.is_terminal() {
+        return Ok(Some(view));
+    }
+    let nobody = turns::table.filter(turns::id.eq(DbId(turn.0))).filter(IsFree);
+    let orphan: i64 = nobody.count().get_result(conn).await?;
+    if orphan > 0 {
+        return cancel(conn, view, now).await;
+    }
+    diesel::update(turns::table.filter(turns::id.eq(DbId(turn.0))).filter(Unfinished))
+        .set(turns::cancel_requested.eq(true))
+        .execute(conn)
+        .await?;
+    Ok(view_of(conn, turn).await?)
+}
+
+pub async fn force_cancel(conn: &mut Conn, turn: TurnId, now: Timestamp) -> Result<View, Abort<View>> {
+    let Some(mut view) = view_of(conn, turn).await? else { return Ok(None) };
+    if view.turn.status.is_terminal() {
+        return Ok(Some(view));
+    }
+    let fence: i64 = diesel::update(turns::table.filter(turns::id.eq(DbId(turn.0))))
+        .set(turns::fence.eq(turns::fence + 1))
+        .returning(turns::fence)
+        .get_result(conn)
+        .await?;
+    view.turn.fence = fence;
+    cancel(conn, view, now).await
+}
+
+/// Ends a turn as cancelled with what is stored of its text.
+async fn cancel(conn: &mut Conn, view: TurnView, now: Timestamp) -> Result<View, Abort<View>> {
+    let ending = Ending {
+        turn: view.turn.id,
+        fence: view.turn.fence,
+        status: TurnStatus::Cancelled,
+        text: view.reply,
+        usage: None,
+        error: None,
+        withdraw: false,
+        now,
+    };
+    match finish(conn, ending).await {
+        Ok(_) | Err(Abort::With(_)) => Ok(view_of(conn, view.turn.id).await?),
+        Err(Abort::Error(error)) => Err(Abort::Error(error)),
+    }
+}

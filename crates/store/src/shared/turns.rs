@@ -1,0 +1,248 @@
+//! Turns: looking, taking up, prompting, leases. How they end is in `turn_ends.rs`.
+
+use super::fragments::{IsFree, LeaseUntil, Unfinished};
+use super::turn_ends;
+use super::{Conn, Db, Store};
+use crate::error::Abort;
+use crate::schema::{messages, rooms, turns};
+use crate::types::{DbId, DbTime};
+use async_trait::async_trait;
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use diesel_async::RunQueryDsl;
+use maru_domain::clock::Timestamp;
+use maru_domain::error::StoreError;
+use maru_domain::ids::{InstanceId, MessageId, RoomId, TurnId};
+use maru_domain::messages::Role;
+use maru_domain::turns::ports::{Checkpoint, Claimed, Ended, Ending, Lease, TurnStore, Written};
+use maru_domain::turns::{PromptMessage, PromptSource, Turn, TurnError, TurnStatus, TurnView, Usage};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = turns, check_for_backend(Db))]
+pub struct TurnRow {
+    id: DbId,
+    room_id: DbId,
+    status: String,
+    message_id: DbId,
+    pub reply_id: DbId,
+    position: i64,
+    model: Option<String>,
+    input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    error_code: Option<String>,
+    error_detail: Option<String>,
+    attempt: i32,
+    fence: i64,
+    cancel_requested: bool,
+    withdraw_on_failure: bool,
+    created_at: DbTime,
+    finished_at: Option<DbTime>,
+}
+
+impl TryFrom<TurnRow> for Turn {
+    type Error = StoreError;
+
+    fn try_from(row: TurnRow) -> Result<Self, StoreError> {
+        let status = TurnStatus::parse(&row.status)
+            .ok_or_else(|| StoreError::Internal(format!("a turn of unknown status {}", row.status).into()))?;
+        let usage = row.input_tokens.zip(row.output_tokens);
+        let error = row.error_code.zip(row.error_detail);
+        Ok(Self {
+            id: TurnId(row.id.0),
+            room_id: RoomId(row.room_id.0),
+            status,
+            message_id: MessageId(row.message_id.0),
+            reply_id: MessageId(row.reply_id.0),
+            position: row.position,
+            model: row.model,
+            usage: usage.map(|(input_tokens, output_tokens)| Usage { input_tokens, output_tokens }),
+            error: error.map(|(code, detail)| TurnError { code, detail }),
+            attempt: row.attempt,
+            fence: row.fence,
+            cancel_requested: row.cancel_requested,
+            withdraw_on_failure: row.withdraw_on_failure,
+            created_at: row.created_at.0,
+            finished_at: row.finished_at.map(|at| at.0),
+        })
+    }
+}
+
+pub async fn view_of(conn: &mut Conn, turn: TurnId) -> Result<Option<TurnView>, StoreError> {
+    let found: Option<(TurnRow, String)> = turns::table
+        .inner_join(messages::table.on(messages::id.eq(turns::reply_id)))
+        .filter(turns::id.eq(DbId(turn.0)))
+        .select((TurnRow::as_select(), messages::content))
+        .first(conn)
+        .await
+        .optional()
+        .map_err(crate::error::from_diesel)?;
+    found.map(|(row, reply)| Ok(TurnView { turn: row.try_into()?, reply })).transpose()
+}
+
+type Claims = Vec<Claimed>;
+
+/// Takes up the oldest unfinished turn of each room whose lease is free.
+async fn claim(conn: &mut Conn, lease: Lease, room: Option<RoomId>, limit: i64) -> Result<Claims, Abort<Claims>> {
+    let older = diesel::alias!(turns as older);
+    let mut candidates = turns::table
+        .filter(Unfinished)
+        .filter(IsFree)
+        .order((turns::created_at.asc(), turns::id.asc()))
+        .limit(limit)
+        .select((turns::id, turns::room_id, turns::position, turns::fence))
+        .into_boxed();
+    if let Some(room) = room {
+        candidates = candidates.filter(turns::room_id.eq(DbId(room.0)));
+    }
+    let candidates: Vec<(DbId, DbId, i64, i64)> = candidates.load(conn).await?;
+    let mut claims = Vec::new();
+    for (id, room, position, fence) in candidates {
+        let first: Option<i64> = older
+            .filter(older.field(turns::room_id).eq(room))
+            .filter(sql::<Bool>("older.status IN ('pending', 'streaming')"))
+            .select(diesel::dsl::min(older.field(turns::position)))
+            .first(conn)
+            .await?;
+        if first != Some(position) {
+            continue;
+        }
+        // The fence tells whether somebody else was quicker since the candidates were read.
+        let taken: Option<TurnRow> = diesel::update(
+            turns::table.filter(turns::id.eq(id)).filter(turns::fence.eq(fence)).filter(Unfinished).filter(IsFree),
+        )
+        .set((
+            turns::lease_owner.eq(Some(lease.owner.0.clone())),
+            turns::lease_until.eq(LeaseUntil::of(&lease)),
+            turns::fence.eq(turns::fence + 1),
+            turns::attempt.eq(turns::attempt + 1),
+        ))
+        .returning(TurnRow::as_returning())
+        .get_result(conn)
+        .await
+        .optional()?;
+        if let Some(row) = taken {
+            let reply: String =
+                messages::table.filter(messages::id.eq(row.reply_id)).select(messages::content).first(conn).await?;
+            claims.push(Claimed { turn: row.try_into()?, reply });
+        }
+    }
+    Ok(claims)
+}
+
+type Source = Option<PromptSource>;
+
+async fn prompt(conn: &mut Conn, turn: TurnId, max_messages: i64) -> Result<Source, Abort<Source>> {
+    let found: Option<(DbId, i64, Option<String>, Option<String>, String)> = turns::table
+        .inner_join(rooms::table.on(rooms::id.eq(turns::room_id)))
+        .filter(turns::id.eq(DbId(turn.0)))
+        .select((turns::room_id, turns::position, turns::model, rooms::model, rooms::system_prompt))
+        .first(conn)
+        .await
+        .optional()?;
+    let Some((room, position, turn_model, room_model, system_prompt)) = found else { return Ok(None) };
+    // Cancelled turns are left out of what the model is told (contract §4.3), empty replies too.
+    let rows: Vec<(String, String)> = messages::table
+        .left_join(turns::table.on(messages::turn_id.eq(turns::id.nullable())))
+        .filter(messages::room_id.eq(room))
+        .filter(messages::seq.le(position))
+        .filter(messages::content.ne(""))
+        .filter(turns::status.is_null().or(turns::status.ne(TurnStatus::Cancelled.as_str())))
+        .order(messages::seq.desc())
+        .limit(max_messages)
+        .select((messages::role, messages::content))
+        .load(conn)
+        .await?;
+    let messages = rows.into_iter().rev().map(|(role, content)| {
+        let role = Role::parse(&role).ok_or_else(|| StoreError::Internal("a message of unknown role".into()))?;
+        Ok(PromptMessage { role, content })
+    });
+    Ok(Some(PromptSource {
+        room_id: RoomId(room.0),
+        system_prompt,
+        model: turn_model.or(room_model),
+        messages: messages.collect::<Result<_, StoreError>>()?,
+    }))
+}
+
+#[async_trait]
+impl TurnStore for Store {
+    async fn find(&self, turn: TurnId) -> Result<Option<TurnView>, StoreError> {
+        self.read(move |conn| Box::pin(async move { Ok(view_of(conn, turn).await?) })).await
+    }
+
+    async fn claim(&self, lease: Lease, room: Option<RoomId>, limit: i64) -> Result<Vec<Claimed>, StoreError> {
+        self.write(move |conn| Box::pin(claim(conn, lease, room, limit))).await
+    }
+
+    async fn prompt(&self, turn: TurnId, max_messages: i64) -> Result<Option<PromptSource>, StoreError> {
+        self.snapshot(move |conn| Box::pin(prompt(conn, turn, max_messages))).await
+    }
+
+    async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<Written, StoreError> {
+        self.write(move |conn| Box::pin(turn_ends::checkpoint(conn, checkpoint))).await
+    }
+
+    async fn finish(&self, ending: Ending) -> Result<Option<Ended>, StoreError> {
+        self.write(move |conn| Box::pin(turn_ends::finish(conn, ending))).await
+    }
+
+    async fn request_cancel(&self, turn: TurnId, now: Timestamp) -> Result<Option<TurnView>, StoreError> {
+        self.write(move |conn| Box::pin(turn_ends::request_cancel(conn, turn, now))).await
+    }
+
+    async fn force_cancel(&self, turn: TurnId, now: Timestamp) -> Result<Option<TurnView>, StoreError> {
+        self.write(move |conn| Box::pin(turn_ends::force_cancel(conn, turn, now))).await
+    }
+
+    async fn renew(&self, lease: Lease) -> Result<Vec<TurnId>, StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                let mine = turns::table.filter(turns::lease_owner.eq(lease.owner.0.clone())).filter(Unfinished);
+                let renewed: Vec<(DbId, bool)> = diesel::update(mine)
+                    .set(turns::lease_until.eq(LeaseUntil::of(&lease)))
+                    .returning((turns::id, turns::cancel_requested))
+                    .load(conn)
+                    .await?;
+                Ok(renewed.into_iter().filter(|(_, cancel)| *cancel).map(|(id, _)| TurnId(id.0)).collect())
+            })
+        })
+        .await
+    }
+
+    async fn release(&self, turn: TurnId, fence: i64) -> Result<bool, StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                // A turn given back in order has not failed: the attempt does not count.
+                let given = diesel::update(
+                    turns::table
+                        .filter(turns::id.eq(DbId(turn.0)))
+                        .filter(turns::fence.eq(fence))
+                        .filter(turns::status.eq(TurnStatus::Pending.as_str())),
+                )
+                .set((
+                    turns::lease_owner.eq(None::<String>),
+                    turns::lease_until.eq(None::<DbTime>),
+                    turns::attempt.eq(turns::attempt - 1),
+                ))
+                .execute(conn)
+                .await?;
+                Ok(given > 0)
+            })
+        })
+        .await
+    }
+
+    async fn void_leases(&self, except: InstanceId) -> Result<usize, StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                let others = turns::table.filter(turns::lease_owner.ne(except.0)).filter(Unfinished);
+                Ok(diesel::update(others)
+                    .set((turns::lease_owner.eq(None::<String>), turns::lease_until.eq(None::<DbTime>)))
+                    .execute(conn)
+                    .await?)
+            })
+        })
+        .await
+    }
+}

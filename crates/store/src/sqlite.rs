@@ -1,0 +1,161 @@
+//! The embedded database: one writer thread, two reader threads, WAL, every commit on the disk
+//! before it is answered.
+
+mod lane;
+
+use crate::error::{unavailable, Abort};
+use crate::{Durability, OpenError};
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
+use diesel_migrations::{embed_migrations, EmbeddedMigrations, MigrationHarness};
+use futures_util::future::BoxFuture;
+pub use lane::Conn;
+use lane::{Kind, Lane};
+use maru_domain::error::StoreError;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[path = "shared/api_keys.rs"]
+mod api_keys;
+#[path = "shared/fragments.rs"]
+mod fragments;
+#[path = "shared/idempotency.rs"]
+mod idempotency;
+#[path = "shared/messages.rs"]
+mod messages;
+#[path = "shared/room_events.rs"]
+mod room_events;
+#[path = "shared/rooms.rs"]
+mod rooms;
+#[path = "shared/sessions.rs"]
+mod sessions;
+#[path = "shared/turn_ends.rs"]
+mod turn_ends;
+#[path = "shared/turns.rs"]
+mod turns;
+#[path = "shared/users.rs"]
+mod users;
+
+pub(crate) type Db = diesel::sqlite::Sqlite;
+
+/// The embedded migrations.
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
+
+/// Now by the database's clock, which is this machine's.
+pub(crate) const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
+/// The same plus so many microseconds, which follow.
+pub(crate) const NOW_PLUS: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER) + ";
+
+const READERS: usize = 2;
+
+/// The database.
+pub struct Store {
+    writer: Lane,
+    readers: Vec<Lane>,
+    next_reader: AtomicUsize,
+}
+
+impl Store {
+    /// Opens the file, which `migrate` has made.
+    pub fn open(path: &Path, durability: Durability) -> Result<Self, OpenError> {
+        let open = |query_only: bool| {
+            let path = path.to_owned();
+            Box::new(move || {
+                let mut conn = connect(&path, durability)?;
+                if query_only {
+                    conn.batch_execute("PRAGMA query_only = ON").map_err(unavailable)?;
+                }
+                Ok(Conn::new(conn))
+            })
+        };
+        let writer = Lane::start("writer", Kind::Write, open(false)).map_err(OpenError::store)?;
+        let readers = (0..READERS).map(|_| Lane::start("reader", Kind::Read, open(true)));
+        let readers = readers.collect::<Result<_, _>>().map_err(OpenError::store)?;
+        Ok(Self { writer, readers, next_reader: AtomicUsize::new(0) })
+    }
+
+    /// Runs `work` in a transaction and answers when it is on the disk.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.run(work).await
+    }
+
+    /// Runs queries that each see the database as it is then.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let turn = self.next_reader.fetch_add(1, Ordering::Relaxed);
+        match self.readers.get(turn % READERS) {
+            Some(reader) => reader.run(work).await,
+            None => self.writer.run(work).await,
+        }
+    }
+
+    /// Runs queries that all see the database at one instant.
+    pub(crate) async fn snapshot<T: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        use diesel_async::SimpleAsyncConnection;
+        self.read(move |conn| {
+            Box::pin(async move {
+                conn.batch_execute("BEGIN").await?;
+                let done = work(conn).await;
+                conn.batch_execute("COMMIT").await?;
+                done
+            })
+        })
+        .await
+    }
+
+    /// True while the writer lives.
+    pub(crate) fn is_open(&self) -> bool {
+        self.writer.is_open()
+    }
+}
+
+/// Opens a connection with the settings that durability and concurrency rest on.
+pub(crate) fn connect(path: &Path, durability: Durability) -> Result<SqliteConnection, StoreError> {
+    let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(unavailable)?;
+    let synchronous = match durability {
+        Durability::Full => "FULL",
+        Durability::Normal => "NORMAL",
+    };
+    // The wait comes first: another process may hold the file while the journal mode is set.
+    let pragmas = format!(
+        "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; \
+         PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000; \
+         PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 1000;"
+    );
+    conn.batch_execute(&pragmas).map_err(unavailable)?;
+    Ok(conn)
+}
+
+/// Brings the file to today's tables; answers what was done.
+pub fn migrate(path: &Path) -> Result<Vec<String>, OpenError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(OpenError::store)?;
+    }
+    let mut conn = connect(path, Durability::Full).map_err(OpenError::store)?;
+    let done = conn.run_pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?;
+    Ok(done.iter().map(ToString::to_string).collect())
+}
+
+/// The migrations that the file lacks.
+pub fn pending(path: &Path) -> Result<Vec<String>, OpenError> {
+    let mut conn = connect(path, Durability::Full).map_err(OpenError::store)?;
+    let pending = conn.pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?;
+    Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
+}
+
+/// Makes sure that one server at most runs on a file: it voids the leases of earlier ones.
+pub fn lock(path: &Path) -> Result<File, OpenError> {
+    let lock = PathBuf::from(format!("{}.lock", path.display()));
+    let file = File::options().create(true).truncate(false).write(true).open(&lock).map_err(OpenError::store)?;
+    file.try_lock().map_err(|_| OpenError::InUse(path.display().to_string()))?;
+    Ok(file)
+}

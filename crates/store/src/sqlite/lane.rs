@@ -1,0 +1,232 @@
+//! Threads that own SQLite connections. One writer groups what is queued into one commit; readers
+//! work beside it. A query runs right on its lane's thread: nothing can cancel it half-way, and no
+//! two of our own connections ever wait for one lock (ADR 0002).
+
+use crate::error::{unavailable, Abort};
+use diesel::SqliteConnection;
+use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
+use diesel_async::SimpleAsyncConnection;
+use futures_util::future::{ready, BoxFuture};
+use futures_util::FutureExt;
+use maru_domain::error::{BoxError, StoreError};
+use std::panic::AssertUnwindSafe;
+use tokio::sync::{mpsc, oneshot};
+
+/// Runs a query where it stands: the lane's thread may block.
+pub struct Inline;
+
+impl SpawnBlocking for Inline {
+    fn spawn_blocking<'a, R: Send + 'static>(
+        &mut self,
+        task: impl FnOnce() -> R + Send + 'static,
+    ) -> BoxFuture<'a, Result<R, BoxError>> {
+        ready(Ok(task())).boxed()
+    }
+
+    fn get_runtime() -> Self {
+        Self
+    }
+}
+
+/// A connection that is used on its lane's thread only.
+pub type Conn = SyncConnectionWrapper<SqliteConnection, Inline>;
+
+/// Opens a lane's connection, again after it has failed.
+pub type Open = Box<dyn Fn() -> Result<Conn, StoreError> + Send>;
+
+/// The largest number of jobs in one commit. Large enough to hide the cost of fsync, small enough
+/// that the first of a group does not wait for long.
+const GROUP: usize = 64;
+/// Jobs that may wait. A full lane makes its callers wait, which bounds memory.
+const QUEUE: usize = 1024;
+
+/// Tells a caller the outcome, once it is known whether the commit has succeeded.
+type Answer = Box<dyn FnOnce(Result<(), Commit>) + Send>;
+/// A unit of work: true when its changes are to be kept.
+type Job = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, (bool, Answer)> + Send>;
+
+/// Why a group was not committed.
+#[derive(Clone, Debug)]
+struct Commit {
+    certain: bool,
+    why: String,
+}
+
+/// How a lane treats its jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Groups of jobs in one transaction.
+    Write,
+    /// Each job alone, without a transaction of ours.
+    Read,
+}
+
+/// A thread with a connection and a queue before it.
+#[derive(Clone)]
+pub struct Lane(mpsc::Sender<Job>);
+
+impl Lane {
+    /// Opens the connection and starts the thread.
+    pub fn start(name: &str, kind: Kind, open: Open) -> Result<Self, StoreError> {
+        let conn = open()?;
+        let (sender, jobs) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new().name(format!("maru-{name}"));
+        let lane = Thread { conn: Some(conn), open, jobs, kind };
+        thread.spawn(move || lane.run()).map_err(unavailable)?;
+        Ok(Self(sender))
+    }
+
+    /// Runs `work` on the lane and answers when it is durable.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (sender, receiver) = oneshot::channel();
+        let job: Job = Box::new(move |conn| {
+            async move {
+                let done = match AssertUnwindSafe(work(conn)).catch_unwind().await {
+                    Ok(done) => done,
+                    Err(_) => Err(Abort::Error(StoreError::Internal("a query has panicked".into()))),
+                };
+                let keep = done.is_ok();
+                let answer: Answer = Box::new(move |commit| {
+                    let _ = sender.send(match (done, commit) {
+                        (Err(Abort::With(value)), _) => Ok(value),
+                        (Err(Abort::Error(error)), _) => Err(error),
+                        (Ok(value), Ok(())) => Ok(value),
+                        (Ok(_), Err(failed)) => {
+                            Err(StoreError::Unavailable { certain: failed.certain, source: failed.why.into() })
+                        }
+                    });
+                });
+                (keep, answer)
+            }
+            .boxed()
+        });
+        self.0.send(job).await.map_err(|_| unavailable("the database thread has stopped"))?;
+        receiver.await.map_err(|_| unavailable("the database thread has stopped"))?
+    }
+
+    /// True while the lane's thread lives.
+    pub fn is_open(&self) -> bool {
+        !self.0.is_closed()
+    }
+}
+
+struct Thread {
+    conn: Option<Conn>,
+    open: Open,
+    jobs: mpsc::Receiver<Job>,
+    kind: Kind,
+}
+
+impl Thread {
+    fn run(mut self) {
+        let mut group = Vec::with_capacity(GROUP);
+        while self.jobs.blocking_recv_many(&mut group, GROUP) > 0 {
+            // Every future here is ready when it is polled: `Inline` has done the work by then.
+            let kind = self.kind;
+            let outcome = match (self.reopened(), kind) {
+                (Err(error), _) => {
+                    refuse(&mut group, &error.to_string());
+                    Ok(())
+                }
+                (Ok(conn), Kind::Write) => now(write(conn, &mut group)),
+                (Ok(conn), Kind::Read) => {
+                    now(read(conn, &mut group));
+                    Ok(())
+                }
+            };
+            if let Err(broken) = outcome {
+                tracing::error!(why = broken, "the database failed; the connection is opened again");
+                self.conn = None;
+            }
+        }
+    }
+
+    fn reopened(&mut self) -> Result<&mut Conn, StoreError> {
+        match &mut self.conn {
+            Some(conn) => Ok(conn),
+            empty => Ok(empty.insert((self.open)()?)),
+        }
+    }
+}
+
+/// Takes the value of a future that never waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+        // Cannot happen with `Inline`; spinning beats losing a job if it ever does.
+        std::thread::yield_now();
+    }
+}
+
+async fn read(conn: &mut Conn, group: &mut Vec<Job>) {
+    for job in group.drain(..) {
+        let (_, answer) = job(conn).await;
+        answer(Ok(()));
+    }
+}
+
+fn refuse(group: &mut Vec<Job>, why: &str) {
+    // The jobs were not run: dropping them tells their callers that nothing was written.
+    tracing::warn!(why, jobs = group.len(), "the database cannot be written");
+    group.clear();
+}
+
+/// Runs a group in one transaction, each job in a savepoint of its own, and answers after `COMMIT`.
+/// An error means that the connection can no longer be trusted.
+async fn write(conn: &mut Conn, group: &mut Vec<Job>) -> Result<(), String> {
+    if let Err(error) = conn.batch_execute("BEGIN IMMEDIATE").await {
+        refuse(group, &error.to_string());
+        return Ok(());
+    }
+    let alone = group.len() == 1;
+    let mut answers = Vec::with_capacity(group.len());
+    let mut kept = false;
+    for job in group.drain(..) {
+        if alone {
+            let (keep, answer) = job(conn).await;
+            kept = keep;
+            answers.push(answer);
+            continue;
+        }
+        if let Err(error) = conn.batch_execute("SAVEPOINT job").await {
+            let _ = conn.batch_execute("ROLLBACK").await;
+            return Err(fail(answers, &error.to_string(), true));
+        }
+        let (keep, answer) = job(conn).await;
+        let end = if keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
+        answers.push(answer);
+        if let Err(error) = conn.batch_execute(end).await {
+            let _ = conn.batch_execute("ROLLBACK").await;
+            return Err(fail(answers, &error.to_string(), true));
+        }
+        kept |= keep;
+    }
+    let end = if kept { "COMMIT" } else { "ROLLBACK" };
+    if kept {
+        maru_domain::fail_point!("turn.before_commit");
+    }
+    match conn.batch_execute(end).await {
+        Ok(()) => {
+            answers.into_iter().for_each(|answer| answer(Ok(())));
+            Ok(())
+        }
+        Err(error) => {
+            // After a failed fsync nobody knows what is on the disk: only a retry with the same key can tell.
+            let _ = conn.batch_execute("ROLLBACK").await;
+            Err(fail(answers, &error.to_string(), false))
+        }
+    }
+}
+
+fn fail(answers: Vec<Answer>, why: &str, certain: bool) -> String {
+    let failed = Commit { certain, why: why.to_owned() };
+    answers.into_iter().for_each(|answer| answer(Err(failed.clone())));
+    failed.why
+}

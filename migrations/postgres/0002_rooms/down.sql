@@ -1,0 +1,1 @@
+DROP TABLE room_events; DROP TABLE messages; DROP TABLE rooms;
