@@ -1,1 +1,58 @@
+//! The command line: one file for each command, over the same use cases as the server.
 
+mod arguments;
+mod commands;
+mod output;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use maru_app::Settings;
+use maru_domain::error::BoxError;
+use output::Output;
+use std::process::ExitCode;
+
+/// Reads the command line and runs the command. 0: done; 1: failed; 2: not understood.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output { json: arguments.json };
+    let settings = match maru_app::load(&arguments.overrides()) {
+        Ok(settings) => settings,
+        Err(wrong) => {
+            wrong.iter().for_each(|line| output.complain(line));
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(error) = maru_app::logs::start(&settings.log) {
+        output.complain(&error);
+        return ExitCode::from(2);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output.complain(&format!("the runtime could not start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let done = runtime.block_on(run(arguments.command, settings, &output));
+    // What is left on the blocking pool must not hold the end up.
+    runtime.shutdown_background();
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            output.complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command, settings: Settings, output: &Output) -> Result<ExitCode, BoxError> {
+    match command {
+        Command::Serve(_) => commands::serve::run(settings).await,
+        Command::Migrate(arguments) => commands::migrate::run(&arguments, &settings, output).await,
+        Command::Config => commands::config::run(&settings, output),
+        Command::Doctor => commands::doctor::run(&settings, output).await,
+        Command::User(command) => commands::user::run(command, &settings, output).await,
+        Command::Key(command) => commands::key::run(command, &settings, output).await,
+    }
+}

@@ -83,6 +83,9 @@ pub mod codes {
         STORE_UNAVAILABLE "store_unavailable" Unavailable "the database is away; try again";
         OVERLOADED "overloaded" Unavailable "the server is busy; try again";
         DRAINING "draining" Unavailable "the server is about to stop; try again";
+        NOT_FOUND "not_found" NotFound "there is nothing at this address; GET /openapi.json lists what there is";
+        METHOD_NOT_ALLOWED "method_not_allowed" Invalid "this address does not have this verb; see the Allow header";
+        ADDRESS_TOO_LONG "address_too_long" Invalid "the address is too long";
         INTERNAL "internal" Internal "something went wrong on our side; the request id helps to find it";
     }
 }

@@ -3,13 +3,16 @@
 //! A history is a list of [`Op`]s, one JSON object a line. Clients write it while faults happen; [`check`] reads it afterwards and
 //! names every anomaly. What a client was not told (a reset, a timeout, a 5xx) is `info`: it may have happened or not.
 
+mod anomaly;
 mod check;
 mod index;
+mod pairs;
 #[cfg(test)]
 mod tests;
 pub mod writers;
 
-pub use check::{Anomaly, AnomalyKind, check, summary};
+pub use anomaly::{Anomaly, AnomalyKind, summary};
+pub use check::check;
 
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -157,7 +160,8 @@ impl History {
     pub fn ops(&self) -> Vec<Op> {
         let outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut ops = self.ops.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let dark = |op: &Op| op.status == Status::Ok && outages.iter().any(|o| o.from <= op.t1 && op.t1 < o.to);
+        let dark =
+            |op: &Op| op.status == Status::Ok && outages.iter().any(|o| o.from <= op.t1 && op.t1 < o.to);
         ops.retain(|op| !(dark(op) && matches!(op.op, Kind::Read | Kind::Event)));
         for op in &mut ops {
             if dark(op) {

@@ -1,10 +1,14 @@
 //! The real server as a child process: the same binary and the same way in as a user's.
 
-#![expect(clippy::print_stderr, reason = "the log of a server whose test failed belongs into the test's output")]
+#![expect(
+    clippy::print_stderr,
+    reason = "the log of a server whose test failed belongs into the test's output"
+)]
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Once, PoisonError, RwLock, mpsc};
@@ -67,7 +71,8 @@ pub fn http_client(timeout: Duration) -> reqwest::Client {
     static PROVIDER: Once = Once::new();
     // reqwest asks for a TLS provider even when it will never speak TLS.
     PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-    let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(timeout);
+    let builder =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(timeout);
     builder.build().expect("an HTTP client")
 }
 
@@ -85,7 +90,14 @@ pub struct Launch {
 impl Launch {
     /// The binary under test: `env!("CARGO_BIN_EXE_maru-under-test")`. Without more it runs on SQLite in a directory of its own.
     pub fn new(binary: impl Into<PathBuf>) -> Self {
-        Self { binary: binary.into(), store: None, home: None, env: Vec::new(), args: Vec::new(), address: Address::default() }
+        Self {
+            binary: binary.into(),
+            store: None,
+            home: None,
+            env: Vec::new(),
+            args: Vec::new(),
+            address: Address::default(),
+        }
     }
 
     /// `--store`: `sqlite:…` or `postgres://…`.
@@ -128,12 +140,13 @@ impl Launch {
     /// # Errors
     /// When it ends, or is not ready within a minute; the message holds the end of its log.
     pub async fn start(self) -> Result<TestServer, ServerError> {
-        let own = crate::server::temporary().map_err(failed("temporary directory"))?;
+        let own = temporary().map_err(failed("temporary directory"))?;
         let home = self.home.clone().unwrap_or_else(|| own.path().join("home"));
         std::fs::create_dir_all(&home).map_err(failed("home directory"))?;
-        let store = self.store.clone().unwrap_or_else(|| format!("sqlite:{}", home.join("maru.db").display()));
+        let store =
+            self.store.clone().unwrap_or_else(|| format!("sqlite:{}", home.join("maru.db").display()));
         let log = own.path().join("log");
-        let mut server = TestServer { launch: self, own, home, store, log, child: None };
+        let mut server = TestServer { launch: self, own, home, store, log, child: None, guard: None };
         server.start().await?;
         Ok(server)
     }
@@ -154,6 +167,7 @@ pub struct TestServer {
     store: String,
     log: PathBuf,
     child: Option<Child>,
+    guard: Option<Guard>,
 }
 
 impl TestServer {
@@ -192,6 +206,7 @@ impl TestServer {
     /// # Errors
     /// When the system refuses.
     pub fn kill9(&mut self) -> Result<(), ServerError> {
+        self.guard = None;
         if let Some(mut child) = self.child.take() {
             child.kill().and_then(|()| child.wait()).map_err(failed("kill -9"))?;
         }
@@ -212,7 +227,11 @@ impl TestServer {
     /// When the server is gone already.
     pub fn signal(&self, name: &str) -> Result<(), ServerError> {
         let pid = self.pid().ok_or_else(|| ServerError("the server has ended already".into()))?;
-        let status = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status().map_err(failed("kill"))?;
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(pid.to_string())
+            .status()
+            .map_err(failed("kill"))?;
         if status.success() { Ok(()) } else { Err(ServerError(format!("kill -{name} {pid}: {status}"))) }
     }
 
@@ -223,13 +242,17 @@ impl TestServer {
     pub async fn wait(&mut self, within: Duration) -> Result<ExitStatus, ServerError> {
         let deadline = Instant::now() + within;
         loop {
-            let child = self.child.as_mut().ok_or_else(|| ServerError("the server has ended already".into()))?;
+            let child =
+                self.child.as_mut().ok_or_else(|| ServerError("the server has ended already".into()))?;
             if let Some(status) = child.try_wait().map_err(failed("wait"))? {
-                self.child = None;
+                (self.child, self.guard) = (None, None);
                 return Ok(status);
             }
             if Instant::now() > deadline {
-                return Err(ServerError(format!("the server still runs after {within:?}\n{}", self.end_of_log())));
+                return Err(ServerError(format!(
+                    "the server still runs after {within:?}\n{}",
+                    self.end_of_log()
+                )));
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -260,7 +283,9 @@ impl TestServer {
         let mut child = command.spawn().map_err(failed("the server cannot be started"))?;
         let stdout = child.stdout.take();
         let log = log()?;
+        let pid = child.id();
         self.child = Some(child);
+        self.guard = Some(Guard::over(pid, self.own.path()).map_err(failed("guard"))?);
         let (found, banner) = mpsc::channel();
         let copied = std::thread::Builder::new().name("server-stdout".into());
         copied.spawn(move || stdout.map(|stdout| copy(stdout, log, &found))).map_err(failed("thread"))?;
@@ -284,7 +309,9 @@ impl TestServer {
     fn still_starting(&mut self, deadline: Instant, problem: &str) -> Result<(), ServerError> {
         let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
         match ended {
-            Some(status) => Err(ServerError(format!("the server ended ({status}) while starting\n{}", self.end_of_log()))),
+            Some(status) => {
+                Err(ServerError(format!("the server ended ({status}) while starting\n{}", self.end_of_log())))
+            }
             None if Instant::now() > deadline => {
                 Err(ServerError(format!("the server {problem} after {READY_TIME:?}\n{}", self.end_of_log())))
             }
@@ -310,11 +337,55 @@ fn copy(stdout: std::process::ChildStdout, mut log: File, found: &mpsc::Sender<S
     }
 }
 
+/// Ends the server and removes its directory when the test process ends without having done so, even by `kill -9`: a small `sh` waits
+/// for the end of a pipe that only we hold.
+#[derive(Debug)]
+struct Guard(Child);
+
+impl Guard {
+    fn over(pid: u32, dir: &Path) -> std::io::Result<Self> {
+        let script = "while read -r line; do :; done; kill -9 \"$1\" 2>/dev/null; rm -rf -- \"$2\"";
+        let mut sh = Command::new("/bin/sh");
+        sh.args(["-c", script, "maru-guard"]).arg(pid.to_string()).arg(dir);
+        // Its own process group: Ctrl-C at the terminal must not end the guard first.
+        sh.process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map(Self)
+    }
+}
+
+impl Drop for Guard {
+    /// Before the server is gone, or its process id might be somebody else's already.
+    fn drop(&mut self) {
+        let _ = self.0.kill().and_then(|()| self.0.wait());
+    }
+}
+
 impl Drop for TestServer {
     fn drop(&mut self) {
         let _ = self.kill9();
         if std::thread::panicking() {
-            eprintln!("--- the end of the server's log ({}) ---\n{}", self.own.path().display(), self.end_of_log());
+            eprintln!(
+                "--- the end of the server's log ({}) ---\n{}",
+                self.own.path().display(),
+                self.end_of_log()
+            );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_ends_while_starting_is_an_error_that_says_so() {
+        let started = Launch::new("/bin/false").start().await;
+        assert!(
+            started.is_err_and(|error| error.to_string().contains("ended (exit status: 1) while starting"))
+        );
     }
 }

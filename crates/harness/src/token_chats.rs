@@ -176,9 +176,14 @@ impl TokenChats {
     ///
     /// # Errors
     /// When that did not work, for whatever reason.
-    pub async fn signed_up(address: impl Into<Address>, username: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    pub async fn signed_up(
+        address: impl Into<Address>,
+        username: &str,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let client = Self::new(address);
-        let answer = client.register(username, &format!("{username}@example.com"), "correct horse battery", None).await?;
+        let answer = client
+            .register(username, &format!("{username}@example.com"), "correct horse battery", None)
+            .await?;
         Ok(client.with_token(answer.value()?.token))
     }
 
@@ -186,7 +191,13 @@ impl TokenChats {
     ///
     /// # Errors
     /// Without an answer.
-    pub async fn register(&self, username: &str, email: &str, password: &str, key: Option<&str>) -> Asked<SignedIn> {
+    pub async fn register(
+        &self,
+        username: &str,
+        email: &str,
+        password: &str,
+        key: Option<&str>,
+    ) -> Asked<SignedIn> {
         let body = json!({"username": username, "email": email, "password": password});
         self.request(Method::POST, "/api/register/", Some(&body), key).await
     }
@@ -230,7 +241,8 @@ impl TokenChats {
     /// # Errors
     /// Without an answer.
     pub async fn list(&self, session_id: Option<&str>) -> Asked<Vec<Chat>> {
-        let path = session_id.map_or_else(|| "/api/chats/".to_owned(), |id| format!("/api/chats/?session_id={id}"));
+        let path =
+            session_id.map_or_else(|| "/api/chats/".to_owned(), |id| format!("/api/chats/?session_id={id}"));
         self.request(Method::GET, &path, None, None).await
     }
 
@@ -255,7 +267,13 @@ impl TokenChats {
     ///
     /// # Errors
     /// Without an answer.
-    pub async fn request<T>(&self, method: Method, path: &str, body: Option<&Value>, key: Option<&str>) -> Asked<T> {
+    pub async fn request<T>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        key: Option<&str>,
+    ) -> Asked<T> {
         let mut request = self.http.request(method, format!("{}{path}", self.address.url()));
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Token {token}"));

@@ -176,6 +176,17 @@ impl Store {
         }
     }
 
+    /// The database's settings on which durability rests: name, value, and whether it is safe.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn durability(&self) -> Result<Vec<(&'static str, String, bool)>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(store) => store.durability().await,
+            Backend::Postgres(store) => store.durability().await,
+        }
+    }
+
     /// True when one instance has the database to itself.
     #[must_use]
     pub fn is_embedded(&self) -> bool {

@@ -142,6 +142,26 @@ impl Store {
         task.await.map_err(|error| StoreError::Internal(error.into()))?
     }
 
+    /// What the server is set to.
+    pub(crate) async fn durability(&self) -> Result<Vec<(&'static str, String, bool)>, StoreError> {
+        use diesel::sql_types::Text;
+        use diesel_async::RunQueryDsl;
+        self.read(|conn| {
+            Box::pin(async move {
+                let mut found = Vec::new();
+                for name in ["fsync", "synchronous_commit", "full_page_writes"] {
+                    let value: String = diesel::select(diesel::dsl::sql::<Text>(&format!("current_setting('{name}')")))
+                        .get_result(conn)
+                        .await?;
+                    let safe = value != "off" && value != "local";
+                    found.push((name, value, safe));
+                }
+                Ok(found)
+            })
+        })
+        .await
+    }
+
     /// True when the database answers.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
         self.read(|conn| Box::pin(async move { Ok(conn.batch_execute("SELECT 1").await?) })).await

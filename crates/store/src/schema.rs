@@ -142,6 +142,7 @@ diesel::table! {
         fingerprint -> Binary,
         turn_id -> Nullable<Id>,
         session_id -> Nullable<Id>,
+        room_id -> Nullable<Id>,
         opened -> Bool,
         status -> Nullable<Integer>,
         body -> Nullable<Text>,

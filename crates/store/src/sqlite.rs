@@ -112,6 +112,31 @@ impl Store {
         .await
     }
 
+    /// What the writer's connection is set to.
+    pub(crate) async fn durability(&self) -> Result<Vec<(&'static str, String, bool)>, StoreError> {
+        use diesel::sql_types::{BigInt, Text};
+        use diesel_async::RunQueryDsl;
+        self.write(|conn| {
+            Box::pin(async move {
+                let synchronous: i64 = diesel::select(diesel::dsl::sql::<BigInt>("(SELECT synchronous FROM pragma_synchronous)"))
+                    .get_result(conn)
+                    .await?;
+                let journal: String = diesel::select(diesel::dsl::sql::<Text>("(SELECT journal_mode FROM pragma_journal_mode)"))
+                    .get_result(conn)
+                    .await?;
+                let level = match synchronous {
+                    0 => "off",
+                    1 => "normal",
+                    2 => "full",
+                    _ => "extra",
+                };
+                let wal = journal == "wal";
+                Ok(vec![("synchronous", level.to_owned(), synchronous >= 2), ("journal_mode", journal, wal)])
+            })
+        })
+        .await
+    }
+
     /// True while the writer lives.
     pub(crate) fn is_open(&self) -> bool {
         self.writer.is_open()

@@ -1,1 +1,7 @@
+//! Tools for tests: contract suites for every port, fakes, a scripted upstream, throwaway servers.
 
+
+pub mod contracts;
+pub mod lossyfs;
+pub mod throwaway;
+pub mod upstream;

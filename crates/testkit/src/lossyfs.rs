@@ -4,6 +4,9 @@
 //! last fsync. Creating, renaming and removing names is durable at once. That is good for finding acknowledgements that came
 //! before the fsync, not for finding file-system bugs.
 
+#![expect(clippy::disallowed_methods, reason = "a file system stamps its files with the machine's time")]
+
+mod content;
 mod disk;
 mod mounted;
 
@@ -67,7 +70,9 @@ impl LossyFs {
         // With auto_unmount no dead mount stays behind when the test process is killed. It is refused to
         // users unless /etc/fuse.conf says user_allow_other.
         let session = mount(true).or_else(|_| mount(false)).map_err(|error| match error.kind() {
-            ErrorKind::PermissionDenied | ErrorKind::Unsupported => MountError::FuseAbsent(format!("mounting is not allowed here ({error})")),
+            ErrorKind::PermissionDenied | ErrorKind::Unsupported => {
+                MountError::FuseAbsent(format!("mounting is not allowed here ({error})"))
+            }
             _ => MountError::Failed(error),
         })?;
         Ok(Self { disk, mountpoint: mountpoint.to_owned(), session: Some(session) })
@@ -111,7 +116,12 @@ impl LossyFs {
         let Some(session) = self.session.take() else { return };
         let lazy = |program: &str, args: &[&str]| {
             let mut command = Command::new(program);
-            command.args(args).arg(&self.mountpoint).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            command
+                .args(args)
+                .arg(&self.mountpoint)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
             command.status().is_ok_and(|status| status.success())
         };
         let _ = lazy("fusermount3", &["-u", "-z", "-q", "--"]) || lazy("umount", &["-l"]);
@@ -130,9 +140,9 @@ impl Drop for LossyFs {
 fn fuse_present() -> Result<(), MountError> {
     match std::fs::OpenOptions::new().read(true).write(true).open("/dev/fuse") {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err(MountError::FuseAbsent("there is no /dev/fuse (in a container: --device /dev/fuse --cap-add SYS_ADMIN)".into()))
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(MountError::FuseAbsent(
+            "there is no /dev/fuse (in a container: --device /dev/fuse --cap-add SYS_ADMIN)".into(),
+        )),
         Err(error) => Err(MountError::FuseAbsent(format!("/dev/fuse cannot be opened ({error})"))),
     }
 }

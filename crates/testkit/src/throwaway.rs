@@ -1,6 +1,10 @@
 //! Throwaway servers from the machine's installed programs, and directories in memory.
 
-#![expect(clippy::panic, reason = "test support: a test that cannot have its server stops with a message that says what to do")]
+#![expect(
+    clippy::panic,
+    reason = "test support: a test that cannot have its server stops with a message that says what to do"
+)]
+#![expect(clippy::disallowed_methods, reason = "test support: a database's name only has to be new")]
 
 mod cluster;
 mod database;
@@ -158,7 +162,10 @@ impl Postgres {
     }
 
     fn cluster(&self) -> Result<MutexGuard<'_, Cluster>, ThrowawayError> {
-        let own = self.own.as_ref().ok_or_else(|| ThrowawayError::Failed(format!("the server of {SHARED_SERVER} is not ours")))?;
+        let own = self
+            .own
+            .as_ref()
+            .ok_or_else(|| ThrowawayError::Failed(format!("the server of {SHARED_SERVER} is not ours")))?;
         Ok(own.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

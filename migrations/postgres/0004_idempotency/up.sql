@@ -7,6 +7,7 @@ CREATE TABLE idempotency (
     -- that a late retry does not bring a deleted thing back.
     turn_id UUID,
     session_id UUID,
+    room_id UUID,
     opened BOOLEAN NOT NULL,
     -- The answer, once there is one that may be kept: never one that holds a token.
     status INTEGER,

@@ -61,6 +61,26 @@ pub struct Registration {
     pub password: SecretString,
     /// How short it may be.
     pub rule: PasswordRule,
+    /// Fields that could not even be read; they are told together with the others.
+    pub unread: Vec<FieldFault>,
+}
+
+impl Registration {
+    /// Everything that is wrong with it, but for what only the store knows.
+    fn faults(&self, username: &str) -> Vec<FieldFault> {
+        let mut faults = self.unread.clone();
+        let unread = |field: &str| self.unread.iter().any(|fault| fault.field == field);
+        if !unread("username") {
+            check_username(username, &mut faults);
+        }
+        if !unread("email") {
+            check_email(&self.email, &mut faults);
+        }
+        if !unread("password") {
+            check_password(self.password.expose_secret(), self.rule.min_chars, &mut faults);
+        }
+        faults
+    }
 }
 
 /// How short a password may be: the contracts differ.
@@ -129,10 +149,7 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<NewUser, Fault> {
         let username = normalised_name(&registration.username);
-        let mut faults = Vec::new();
-        check_username(&username, &mut faults);
-        check_email(&registration.email, &mut faults);
-        check_password(registration.password.expose_secret(), registration.rule.min_chars, &mut faults);
+        let mut faults = registration.faults(&username);
         // A taken name is told together with the other faults, and before a hash is paid for.
         if !faults.iter().any(|fault| fault.field == "username")
             && self.ports.users.credentials(username.clone()).await?.is_some()

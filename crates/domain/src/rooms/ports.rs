@@ -5,6 +5,7 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::ids::{RoomId, RoomRef, UserId};
 use crate::messages::Message;
+use crate::once::{Once, OnceKey};
 use crate::turns::Turn;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -61,8 +62,13 @@ pub trait RoomStore: Send + Sync {
     /// The room with all its messages, read at one instant.
     async fn conversation(&self, room: RoomId) -> Result<Option<Conversation>, StoreError>;
 
-    /// Ends the owner's open session (004). `None` when none is open.
-    async fn end_session(&self, owner: UserId, now: Timestamp) -> Result<Option<Room>, StoreError>;
+    /// Ends the owner's open session (004). `None` when none is open; then nothing is kept under the key.
+    async fn end_session(
+        &self,
+        owner: UserId,
+        once: Option<OnceKey>,
+        now: Timestamp,
+    ) -> Result<Once<Option<Room>>, StoreError>;
 
     /// Deletes a room with messages, turns and events. Answers the turns that had not ended, so that
     /// whoever runs them can be told; `None` when there was no such room.

@@ -6,6 +6,7 @@ use crate::access::{authorize, Action, Actor, Authorized, Read, Write};
 use crate::clock::Clock;
 use crate::error::{codes, Fault};
 use crate::ids::{RoomRef, UserId};
+use crate::once::{Once, OnceKey};
 use crate::turns::Engine;
 use std::sync::Arc;
 
@@ -48,10 +49,15 @@ impl Rooms {
     /// Ends the owner's open session (004).
     ///
     /// # Errors
-    /// `NO_OPEN_SESSION`, or when the store is away.
-    pub async fn end_session(&self, owner: UserId) -> Result<Room, Fault> {
-        let ended = self.store.end_session(owner, self.clock.now()).await?;
-        ended.ok_or_else(|| Fault::new(&codes::NO_OPEN_SESSION))
+    /// `NO_OPEN_SESSION`, `IDEMPOTENCY_KEY_REUSED`, or when the store is away.
+    pub async fn end_session(&self, owner: UserId, once: Option<OnceKey>) -> Result<Once<Room>, Fault> {
+        let ended = self.store.end_session(owner, once, self.clock.now()).await?;
+        match ended {
+            Once::Done(Some(room)) => Ok(Once::Done(room)),
+            Once::Replayed(Some(room)) => Ok(Once::Replayed(room)),
+            Once::Done(None) | Once::Replayed(None) => Err(Fault::new(&codes::NO_OPEN_SESSION)),
+            Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
+        }
     }
 
     /// Deletes a room for good, with its messages, and stops its turns.

@@ -106,11 +106,11 @@ impl Engine {
         let engine = Arc::clone(self);
         self.idle.send_modify(|running| *running += 1);
         self.ports.spawner.spawn(Box::pin(async move {
-            let (room, turn, fence) = (claimed.turn.room_id, claimed.turn.id, claimed.turn.fence);
+            let (room, turn) = (claimed.turn.room_id, claimed.turn.clone());
             let run = Run::new(Arc::clone(&engine), running, claimed);
             let next = match AssertUnwindSafe(run.to_its_end()).catch_unwind().await {
                 Ok(queued) => queued,
-                Err(_) => engine.after_panic(turn, fence).await,
+                Err(_) => engine.after_panic(turn).await,
             };
             engine.idle.send_modify(|running| *running -= 1);
             if next && !engine.is_draining() {

@@ -3,8 +3,8 @@
 use super::ports::{Checkpoint, Claimed, Ended, Ending, Finish, ModelError, ModelFault, Pieces, Written};
 use super::registry::{Running, Settled, SettledVersion, Stop};
 use super::transcript::{Transcript, CHECKPOINT_BYTES, CHECKPOINT_EVERY, COALESCE};
-use super::{Engine, TurnError, TurnStatus, TurnView};
-use crate::error::{BoxError, StoreError};
+use super::{Engine, Turn, TurnError, TurnStatus, TurnView};
+use crate::error::StoreError;
 use crate::events::ports::Notice;
 use crate::fail_point;
 use crate::ids::TurnId;
@@ -353,29 +353,33 @@ impl Run {
 
 impl Engine {
     /// A panic in a run is a bug of ours and must not leave a turn without an end.
-    pub(super) async fn after_panic(&self, turn: TurnId, fence: i64) -> bool {
-        tracing::error!(%turn, "a run has panicked");
-        let reply = match self.ports.store.find(turn).await {
+    pub(super) async fn after_panic(&self, turn: Turn) -> bool {
+        tracing::error!(turn = %turn.id, "a run has panicked");
+        let reply = match self.ports.store.find(turn.id).await {
             Ok(Some(view)) => view.reply,
             _ => String::new(),
         };
         let error = TurnError { code: "internal".to_owned(), detail: "something went wrong on our side".to_owned() };
         let ending = Ending {
-            turn,
-            fence,
+            turn: turn.id,
+            fence: turn.fence,
             status: TurnStatus::Failed,
             text: reply,
             usage: None,
             error: Some(error),
-            withdraw: false,
+            withdraw: turn.withdraw_on_failure,
             now: self.ports.clock.now(),
         };
-        let finished: Result<_, BoxError> = self.ports.store.finish(ending).await.map_err(Into::into);
-        if let Err(error) = finished {
-            tracing::error!(%turn, error = error.as_ref(), "could not end a turn after a panic");
-        }
-        self.ports.buffer.close(turn, fence).await;
-        self.registry.settle(turn, None);
+        let settled = match self.ports.store.finish(ending).await {
+            Ok(Some(ended)) if turn.withdraw_on_failure => Some(Settled::Withdrawn(Box::new(ended.turn))),
+            Ok(_) => None,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn Error, "could not end a turn after a panic");
+                None
+            }
+        };
+        self.ports.buffer.close(turn.id, turn.fence).await;
+        self.registry.settle(turn.id, settled);
         true
     }
 }

@@ -1,66 +1,10 @@
 //! The rules (those of `jepsen.tests.kafka`, per room).
 
+use super::anomaly::{Anomaly, AnomalyKind};
 use super::index::{Room, Sent, rooms};
+use super::pairs::Pairs;
 use super::{Op, Seen};
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt;
-
-/// What can be wrong with a history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum AnomalyKind {
-    /// Acknowledged, or seen by somebody, and later not there.
-    LostWrite,
-    /// There twice: twice in one read or stream, or one key with two ids, or one id for two messages.
-    Duplicate,
-    /// Not one order: two readers disagree, a later message stands before one that was acknowledged before it was sent, or numbers
-    /// and messages do not match one to one.
-    Reordered,
-    /// Seen and never sent, seen though refused (G1a), or seen before it was sent.
-    Invented,
-    /// Numbers that do not rise in one read or stream.
-    Nonmonotonic,
-    /// A reader was shown a later message without an earlier one.
-    Skipped,
-    /// A finished reply that changed.
-    Altered,
-    /// An old text, or a deleted message, seen after the change was acknowledged.
-    Stale,
-    /// A reply that was not terminal when nothing was running any more.
-    Unfinished,
-}
-
-impl fmt::Display for AnomalyKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::LostWrite => "lost-write",
-            Self::Duplicate => "duplicate",
-            Self::Reordered => "reordered",
-            Self::Invented => "invented",
-            Self::Nonmonotonic => "nonmonotonic",
-            Self::Skipped => "skipped",
-            Self::Altered => "altered",
-            Self::Stale => "stale",
-            Self::Unfinished => "unfinished",
-        })
-    }
-}
-
-/// One thing that is wrong, with enough words to find it in the history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Anomaly {
-    /// Which rule is broken.
-    pub kind: AnomalyKind,
-    /// In which room.
-    pub room: String,
-    /// What was seen.
-    pub detail: String,
-}
-
-impl fmt::Display for Anomaly {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {}: {}", self.kind, self.room, self.detail)
-    }
-}
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Checks a history; a good one gives an empty list. A message that many readers miss is named once.
 #[must_use]
@@ -74,18 +18,6 @@ pub fn check(ops: &[Op]) -> Vec<Anomaly> {
         checker.streams();
     }
     anomalies
-}
-
-/// A few lines for a failing test: how many of each kind, and the first twenty.
-#[must_use]
-pub fn summary(anomalies: &[Anomaly]) -> String {
-    let mut counts: BTreeMap<AnomalyKind, usize> = BTreeMap::new();
-    for anomaly in anomalies {
-        *counts.entry(anomaly.kind).or_default() += 1;
-    }
-    let counts: Vec<_> = counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
-    let first: Vec<_> = anomalies.iter().take(20).map(|anomaly| format!("  {anomaly}")).collect();
-    format!("{} anomalies: {}\n{}", anomalies.len(), counts.join(", "), first.join("\n"))
 }
 
 struct Checker<'a, 'r> {
@@ -121,7 +53,10 @@ impl<'a, 'r> Checker<'a, 'r> {
             if let (Some(key), Some(id)) = (op.key.as_deref(), op.id.as_deref()) {
                 let first = *keys.entry((&op.transport, key)).or_insert(id);
                 if first != id {
-                    self.found(AnomalyKind::Duplicate, format!("key {key} was acknowledged as {first} and as {id}"));
+                    self.found(
+                        AnomalyKind::Duplicate,
+                        format!("key {key} was acknowledged as {first} and as {id}"),
+                    );
                 }
             }
             ids.add(&op.transport, op.id.clone(), *at);
@@ -139,7 +74,11 @@ impl<'a, 'r> Checker<'a, 'r> {
             [("id", AnomalyKind::Duplicate, ids.clashes), ("number", AnomalyKind::Reordered, numbers.clashes)]
         {
             for (at, one, other) in clashes {
-                self.found_once(kind, at, format!("{what} {one} against {other} for {}", room.sent[at].name()));
+                self.found_once(
+                    kind,
+                    at,
+                    format!("{what} {one} against {other} for {}", room.sent[at].name()),
+                );
             }
         }
     }
@@ -154,7 +93,12 @@ impl<'a, 'r> Checker<'a, 'r> {
             for (at, sent) in room.sent.iter().enumerate() {
                 let acked = sent.acked.is_some_and(|acked| acked < read.t0);
                 if acked && !sent.may_be_gone(read.t1) && !shown.contains_key(&at) {
-                    let detail = format!("{} was acknowledged and is not in the read of {} at {}", sent.name(), read.client, read.t0);
+                    let detail = format!(
+                        "{} was acknowledged and is not in the read of {} at {}",
+                        sent.name(),
+                        read.client,
+                        read.t0
+                    );
                     self.found_once(AnomalyKind::LostWrite, at, detail);
                 }
             }
@@ -174,7 +118,13 @@ impl<'a, 'r> Checker<'a, 'r> {
             for at in shown.keys() {
                 let sent = self.sent(*at);
                 if read.t1 <= last.t0 && !order.contains_key(at) && !sent.may_be_gone(last.t1) {
-                    let detail = format!("{} was seen by {} at {} and is gone at {}", sent.name(), read.client, read.t1, last.t0);
+                    let detail = format!(
+                        "{} was seen by {} at {} and is gone at {}",
+                        sent.name(),
+                        read.client,
+                        read.t1,
+                        last.t0
+                    );
                     self.found_once(AnomalyKind::LostWrite, *at, detail);
                 }
             }
@@ -186,9 +136,13 @@ impl<'a, 'r> Checker<'a, 'r> {
         let room = self.room;
         let mut streams: BTreeMap<(&str, &str, &str), Vec<&Op>> = BTreeMap::new();
         for op in &room.events {
-            streams.entry((&op.client, &op.transport, op.stream.as_deref().unwrap_or(""))).or_default().push(op);
+            streams
+                .entry((&op.client, &op.transport, op.stream.as_deref().unwrap_or("")))
+                .or_default()
+                .push(op);
         }
-        let order = room.reads.iter().max_by_key(|read| (read.t0, read.seen.len())).map(|last| positions(room, last));
+        let order =
+            room.reads.iter().max_by_key(|read| (read.t0, read.seen.len())).map(|last| positions(room, last));
         for tellings in streams.values() {
             let Some(first) = tellings.first() else { continue };
             let mut joined = Op { seen: Vec::new(), t0: first.t0, ..(*first).clone() };
@@ -204,11 +158,15 @@ impl<'a, 'r> Checker<'a, 'r> {
                 let start = shown.keys().filter_map(|at| order.get(at)).min().copied();
                 self.no_gap(&joined.client, &shown.keys().copied().collect(), start, order);
             }
-            let Some(end) = tellings.iter().filter(|telling| telling.quiet).map(|telling| telling.t0).max() else { continue };
+            let Some(end) = tellings.iter().filter(|telling| telling.quiet).map(|telling| telling.t0).max()
+            else {
+                continue;
+            };
             for (at, sent) in room.sent.iter().enumerate() {
                 let due = sent.first >= first.t0 && sent.acked.is_some_and(|acked| acked < end);
                 if due && !shown.contains_key(&at) && !sent.may_be_gone(end) {
-                    let detail = format!("{} was acknowledged and {} was never told", sent.name(), joined.client);
+                    let detail =
+                        format!("{} was acknowledged and {} was never told", sent.name(), joined.client);
                     self.found_once(AnomalyKind::LostWrite, at, detail);
                 }
             }
@@ -220,21 +178,44 @@ impl<'a, 'r> Checker<'a, 'r> {
         let mut shown = BTreeMap::new();
         for (position, seen) in op.seen.iter().enumerate() {
             let Some(at) = self.room.by_text.get(seen.body.as_str()).copied() else {
-                self.found(AnomalyKind::Invented, format!("{} saw {:?}, which nobody sent here", op.client, seen.body));
+                self.found(
+                    AnomalyKind::Invented,
+                    format!("{} saw {:?}, which nobody sent here", op.client, seen.body),
+                );
                 continue;
             };
             let sent = self.sent(at);
-            let from = sent.texts.iter().find(|text| text.text == seen.body).map_or(sent.first, |text| text.from.max(sent.first));
+            let from = sent
+                .texts
+                .iter()
+                .find(|text| text.text == seen.body)
+                .map_or(sent.first, |text| text.from.max(sent.first));
             if sent.refused {
-                self.found_once(AnomalyKind::Invented, at, format!("{} was refused and seen by {}", sent.name(), op.client));
+                self.found_once(
+                    AnomalyKind::Invented,
+                    at,
+                    format!("{} was refused and seen by {}", sent.name(), op.client),
+                );
             } else if from > op.t1 {
-                self.found_once(AnomalyKind::Invented, at, format!("{} was seen by {} before it was sent", sent.name(), op.client));
+                self.found_once(
+                    AnomalyKind::Invented,
+                    at,
+                    format!("{} was seen by {} before it was sent", sent.name(), op.client),
+                );
             }
             if current && sent.stale(&seen.body, op.t0) {
-                self.found_once(AnomalyKind::Stale, at, format!("{:?} was seen by {} after it was changed", seen.body, op.client));
+                self.found_once(
+                    AnomalyKind::Stale,
+                    at,
+                    format!("{:?} was seen by {} after it was changed", seen.body, op.client),
+                );
             }
             if *shown.entry(at).or_insert(position) != position {
-                self.found_once(AnomalyKind::Duplicate, at, format!("{} is there twice for {}", sent.name(), op.client));
+                self.found_once(
+                    AnomalyKind::Duplicate,
+                    at,
+                    format!("{} is there twice for {}", sent.name(), op.client),
+                );
             }
         }
         shown
@@ -245,7 +226,10 @@ impl<'a, 'r> Checker<'a, 'r> {
         let mut last = None;
         for seq in op.seen.iter().filter_map(|seen| seen.seq) {
             if last.is_some_and(|last| seq <= last) {
-                self.found(AnomalyKind::Nonmonotonic, format!("{} saw number {seq} after {}", op.client, last.unwrap_or(0)));
+                self.found(
+                    AnomalyKind::Nonmonotonic,
+                    format!("{} saw number {seq} after {}", op.client, last.unwrap_or(0)),
+                );
             }
             last = Some(seq);
         }
@@ -256,7 +240,11 @@ impl<'a, 'r> Checker<'a, 'r> {
             let sent = self.sent(at);
             match latest {
                 Some(before) if sent.acked.is_some_and(|acked| acked < self.sent(before).first) => {
-                    let detail = format!("{} was acknowledged before {} was sent and stands behind it", sent.name(), self.sent(before).name());
+                    let detail = format!(
+                        "{} was acknowledged before {} was sent and stands behind it",
+                        sent.name(),
+                        self.sent(before).name()
+                    );
                     self.found_once(AnomalyKind::Reordered, at, detail);
                 }
                 Some(before) if self.sent(before).first >= sent.first => {}
@@ -278,7 +266,12 @@ impl<'a, 'r> Checker<'a, 'r> {
             if let Some((earlier, earlier_position)) = before
                 && position < earlier_position
             {
-                let detail = format!("{} saw {} before {}, others after", op.client, self.sent(earlier).name(), self.sent(*at).name());
+                let detail = format!(
+                    "{} saw {} before {}, others after",
+                    op.client,
+                    self.sent(earlier).name(),
+                    self.sent(*at).name()
+                );
                 return self.found(AnomalyKind::Reordered, detail);
             }
             before = Some((*at, position));
@@ -286,12 +279,19 @@ impl<'a, 'r> Checker<'a, 'r> {
     }
 
     /// Whoever saw a message saw all that stand before it (from `start` on, for a stream that began in the middle).
-    fn no_gap(&mut self, client: &str, shown: &HashSet<usize>, start: Option<usize>, order: &BTreeMap<usize, usize>) {
+    fn no_gap(
+        &mut self,
+        client: &str,
+        shown: &HashSet<usize>,
+        start: Option<usize>,
+        order: &BTreeMap<usize, usize>,
+    ) {
         let Some(furthest) = shown.iter().filter_map(|at| order.get(at)).max().copied() else { return };
         let from = start.unwrap_or(0);
         for (at, position) in order {
             if *position >= from && *position < furthest && !shown.contains(at) {
-                let detail = format!("{client} saw a message behind {} and not this one", self.sent(*at).name());
+                let detail =
+                    format!("{client} saw a message behind {} and not this one", self.sent(*at).name());
                 self.found_once(AnomalyKind::Skipped, *at, detail);
             }
         }
@@ -301,12 +301,15 @@ impl<'a, 'r> Checker<'a, 'r> {
     fn no_number_missed(&mut self, stream: &Op) {
         let room = self.room;
         let others = room.reads.iter().chain(&room.events).filter(|op| op.transport == stream.transport);
-        let known: std::collections::BTreeSet<u64> = others.flat_map(|op| op.seen.iter().filter_map(|seen| seen.seq)).collect();
+        let known: BTreeSet<u64> = others.flat_map(|op| op.seen.iter().filter_map(|seen| seen.seq)).collect();
         let own: Vec<u64> = stream.seen.iter().filter_map(|seen| seen.seq).collect();
         for pair in own.windows(2).filter(|pair| pair[0] < pair[1]) {
             // One that came too late is named already, as nonmonotonic.
             if let Some(missed) = known.range(pair[0] + 1..pair[1]).find(|number| !own.contains(number)) {
-                let detail = format!("{} was told {} and then {}, {missed} is missing", stream.client, pair[0], pair[1]);
+                let detail = format!(
+                    "{} was told {} and then {}, {missed} is missing",
+                    stream.client, pair[0], pair[1]
+                );
                 self.found(AnomalyKind::Skipped, detail);
             }
         }
@@ -316,7 +319,9 @@ impl<'a, 'r> Checker<'a, 'r> {
     fn finished_replies(&self) -> HashMap<usize, &'a str> {
         let mut replies = HashMap::new();
         for seen in self.room.reads.iter().flat_map(|read| &read.seen) {
-            if let (Some(true), Some(reply), Some(at)) = (seen.done, &seen.reply, self.room.by_text.get(seen.body.as_str())) {
+            if let (Some(true), Some(reply), Some(at)) =
+                (seen.done, &seen.reply, self.room.by_text.get(seen.body.as_str()))
+            {
                 replies.entry(*at).or_insert(reply.as_str());
             }
         }
@@ -327,14 +332,22 @@ impl<'a, 'r> Checker<'a, 'r> {
     fn reply(&mut self, read: &Op, seen: &Seen, at: usize, finished: &HashMap<usize, &str>) {
         let sent = self.sent(at);
         if read.quiet && seen.done == Some(false) {
-            self.found_once(AnomalyKind::Unfinished, at, format!("the reply to {} is not terminal", sent.name()));
+            self.found_once(
+                AnomalyKind::Unfinished,
+                at,
+                format!("the reply to {} is not terminal", sent.name()),
+            );
         }
         let Some(reply) = seen.reply.as_deref() else { return };
         let acknowledged = sent.reply.filter(|(_, acked)| *acked < read.t0).map(|(text, _)| text);
         let first = finished.get(&at).copied().filter(|_| seen.done == Some(true));
         for expected in [acknowledged, first].into_iter().flatten() {
             if expected != reply {
-                let detail = format!("the reply to {} was {expected:?} and is {reply:?} for {}", sent.name(), read.client);
+                let detail = format!(
+                    "the reply to {} was {expected:?} and is {reply:?} for {}",
+                    sent.name(),
+                    read.client
+                );
                 self.found_once(AnomalyKind::Altered, at, detail);
             }
         }
@@ -350,31 +363,4 @@ fn positions(room: &Room<'_>, read: &Op) -> BTreeMap<usize, usize> {
         }
     }
     positions
-}
-
-/// A one-to-one relation between messages and their names on each transport, and where it is broken.
-struct Pairs<T> {
-    name_of: HashMap<(String, usize), T>,
-    message_of: HashMap<(String, T), usize>,
-    clashes: Vec<(usize, String, String)>,
-}
-
-impl<T> Default for Pairs<T> {
-    fn default() -> Self {
-        Self { name_of: HashMap::new(), message_of: HashMap::new(), clashes: Vec::new() }
-    }
-}
-
-impl<T: Clone + Eq + std::hash::Hash + fmt::Display> Pairs<T> {
-    fn add(&mut self, transport: &str, name: Option<T>, at: usize) {
-        let Some(name) = name else { return };
-        let first = self.name_of.entry((transport.to_owned(), at)).or_insert_with(|| name.clone());
-        if *first != name {
-            self.clashes.push((at, first.to_string(), name.to_string()));
-        }
-        let owner = *self.message_of.entry((transport.to_owned(), name.clone())).or_insert(at);
-        if owner != at {
-            self.clashes.push((at, name.to_string(), "another message's".to_owned()));
-        }
-    }
 }

@@ -4,6 +4,11 @@
 //! The mapping: a room of the history is a user of the API (whose messages all go into one current session), a message is a turn
 //! `{message_id, You, Bot, timestamp}`.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "test support: a writer is a task its test waits for, and a key only has to be new"
+)]
+
 use super::{History, Kind, Op, Seen, Status};
 use crate::server::Address;
 use crate::token_chats::{Asked, Chat, TokenChats};
@@ -128,7 +133,11 @@ impl Writers {
     ///
     /// # Errors
     /// When a user cannot be registered.
-    pub async fn start(history: &Arc<History>, address: &Address, writers_in_room: &[usize]) -> Result<Self, Problem> {
+    pub async fn start(
+        history: &Arc<History>,
+        address: &Address,
+        writers_in_room: &[usize],
+    ) -> Result<Self, Problem> {
         let mut members = Vec::new();
         for room in 0..writers_in_room.len() {
             let room = format!("room{room}");
@@ -183,7 +192,12 @@ impl Writers {
     }
 }
 
-async fn write(history: Arc<History>, member: Member, name: String, stop: Arc<AtomicBool>) -> Result<usize, Problem> {
+async fn write(
+    history: Arc<History>,
+    member: Member,
+    name: String,
+    stop: Arc<AtomicBool>,
+) -> Result<usize, Problem> {
     let mut acknowledged = 0;
     while !stop.load(Ordering::Relaxed) {
         let key = uuid::Uuid::now_v7().to_string();

@@ -1,7 +1,5 @@
 //! `kill -9` under load: what was acknowledged is there, once, in order (reliability.md R1, R6).
 
-#![expect(clippy::print_stdout, reason = "what a run saw belongs into its output")]
-
 use maru_harness::history::writers::{Attempt, Member, Problem, Writers};
 use maru_harness::history::{History, Kind, Op, Seen, Status, check, summary};
 use maru_harness::server::{Launch, TestServer};
@@ -48,20 +46,28 @@ async fn kill_again_and_again(mut server: TestServer) -> Result<(), Problem> {
     tokio::time::sleep(between(500, 1500)).await;
     let (members, acknowledged) = writers.finish(SETTLED).await?;
     assert!(acknowledged > ROUNDS * WRITERS.len(), "only {acknowledged} messages: the load was none");
+    let settled = Instant::now() + SETTLED;
     // A turn that never ends would hold up the room's next message for ever.
     for member in &members {
-        let probe = tokio::time::timeout(SETTLED, member.send(&history, "probe", &format!("probe-{}", member.room), "are you there?")).await;
+        let probe = tokio::time::timeout(
+            SETTLED,
+            member.send(&history, "probe", &format!("probe-{}", member.room), "are you there?"),
+        )
+        .await;
         assert_eq!(probe.ok(), Some(Attempt::Acknowledged), "{} takes no more messages", member.room);
     }
     for member in &members {
         let chats = member.read(&history, "last", true).await?;
         assert_eq!(chats.len(), 1, "{}: the writers of one user share one session", member.room);
         for chat in &chats {
-            read_natively(&history, member, chat.chat_id).await?;
+            read_natively(&history, member, chat.chat_id, settled).await?;
         }
     }
     let anomalies = check(&history.ops());
-    println!("{acknowledged} acknowledged over {ROUNDS} kills, ready again within {slowest:?}, {}", summary(&anomalies));
+    println!(
+        "{acknowledged} acknowledged over {ROUNDS} kills, ready again within {slowest:?}, {}",
+        summary(&anomalies)
+    );
     if !anomalies.is_empty() {
         let file = std::env::temp_dir().join(format!("maru-kill-{}.jsonl", std::process::id()));
         history.save(&file)?;
@@ -70,14 +76,17 @@ async fn kill_again_and_again(mut server: TestServer) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Reads the room once more by the native API, which shows numbers and states, as soon as every reply there is terminal, or when the
-/// time for that is over.
-async fn read_natively(history: &History, member: &Member, chat_id: i64) -> Result<(), Problem> {
-    let deadline = Instant::now() + SETTLED;
+/// Reads the room once more by the native API, which shows numbers and states: as soon as every reply is terminal, or at `settled`.
+async fn read_natively(
+    history: &History,
+    member: &Member,
+    chat_id: i64,
+    settled: Instant,
+) -> Result<(), Problem> {
     loop {
         let t0 = history.now();
         let seen = native_messages(member, chat_id).await?;
-        if seen.iter().any(|turn| turn.done != Some(true)) && Instant::now() < deadline {
+        if seen.iter().any(|turn| turn.done != Some(true)) && Instant::now() < settled {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         }
@@ -110,7 +119,8 @@ async fn native_messages(member: &Member, chat_id: i64) -> Result<Vec<Seen>, Pro
         }
     }
     let (asked, replies): (Vec<_>, Vec<_>) = messages.iter().partition(|message| message["role"] == "user");
-    let replies: HashMap<_, _> = replies.into_iter().map(|reply| (reply["turn_id"].as_str(), reply)).collect();
+    let replies: HashMap<_, _> =
+        replies.into_iter().map(|reply| (reply["turn_id"].as_str(), reply)).collect();
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let turn = |message: &&Value| {
         let reply = replies.get(&message["turn_id"].as_str());

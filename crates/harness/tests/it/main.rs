@@ -1,4 +1,6 @@
 //! The real server over HTTP. One binary, one module a promise.
 
+#[cfg(test)]
 mod kill;
+#[cfg(test)]
 mod power_cut;

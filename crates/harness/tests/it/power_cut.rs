@@ -1,7 +1,5 @@
 //! The power goes under load: what was acknowledged is there all the same (reliability.md R2, appendix A).
 
-#![expect(clippy::print_stdout, reason = "what a run saw belongs into its output")]
-
 use maru_harness::history::writers::{Member, Problem, Writers};
 use maru_harness::history::{History, Kind, Op, Status, check, summary};
 use maru_harness::server::{Address, Launch, TestServer};
@@ -155,7 +153,9 @@ async fn everything(members: &[Member], server: &TestServer) -> HashSet<(String,
         let mut client = maru_harness::token_chats::TokenChats::new(server.address());
         client = client.with_token(member.client.token().unwrap_or_default());
         let chats = client.list(None).await.ok().and_then(|answer| answer.value().ok()).unwrap_or_default();
-        there.extend(chats.into_iter().flat_map(|chat| chat.conversation).map(|turn| (member.room.clone(), turn.you)));
+        there.extend(
+            chats.into_iter().flat_map(|chat| chat.conversation).map(|turn| (member.room.clone(), turn.you)),
+        );
     }
     there
 }

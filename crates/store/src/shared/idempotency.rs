@@ -8,19 +8,22 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
-use maru_domain::ids::{SessionId, TurnId};
+use maru_domain::ids::{RoomId, SessionId, TurnId};
 use maru_domain::once::{KeptAnswer, Once, OnceKey, OnceStore, KEPT_FOR};
 
 /// What the guarded transaction makes.
 pub enum Guarded {
     Turn(TurnId),
     Session(SessionId),
+    /// A room, to be named by `note_room` once it is known.
+    Room,
 }
 
 /// What an earlier transaction under the key has made.
 pub struct Before {
     pub turn_id: Option<TurnId>,
     pub session_id: Option<SessionId>,
+    pub room_id: Option<RoomId>,
     pub opened: bool,
 }
 
@@ -40,6 +43,7 @@ struct KeyRow {
     fingerprint: Vec<u8>,
     turn_id: Option<DbId>,
     session_id: Option<DbId>,
+    room_id: Option<DbId>,
     opened: bool,
     status: Option<i32>,
     body: Option<String>,
@@ -50,6 +54,7 @@ pub async fn begin(conn: &mut Conn, once: &OnceKey, made: Guarded, now: Timestam
     let (turn_id, session_id) = match made {
         Guarded::Turn(id) => (Some(DbId(id.0)), None),
         Guarded::Session(id) => (None, Some(DbId(id.0))),
+        Guarded::Room => (None, None),
     };
     let expires_at = now.checked_add(KEPT_FOR).unwrap_or(now);
     // A key whose time is over stands for nothing any more, purged or not.
@@ -81,6 +86,7 @@ pub async fn begin(conn: &mut Conn, once: &OnceKey, made: Guarded, now: Timestam
         Some(row) if row.fingerprint == once.fingerprint => Begun::Again(Before {
             turn_id: row.turn_id.map(|id| TurnId(id.0)),
             session_id: row.session_id.map(|id| SessionId(id.0)),
+            room_id: row.room_id.map(|id| RoomId(id.0)),
             opened: row.opened,
         }),
         _ => Begun::Reused,
@@ -105,6 +111,16 @@ pub async fn note_opened(conn: &mut Conn, once: &OnceKey) -> QueryResult<()> {
         .filter(idempotency::route.eq(&once.route))
         .filter(idempotency::key.eq(&once.key));
     diesel::update(row).set(idempotency::opened.eq(true)).execute(conn).await?;
+    Ok(())
+}
+
+/// Names the room that the guarded transaction has changed.
+pub async fn note_room(conn: &mut Conn, once: &OnceKey, room: DbId) -> QueryResult<()> {
+    let row = idempotency::table
+        .filter(idempotency::scope.eq(&once.scope))
+        .filter(idempotency::route.eq(&once.route))
+        .filter(idempotency::key.eq(&once.key));
+    diesel::update(row).set(idempotency::room_id.eq(Some(room))).execute(conn).await?;
     Ok(())
 }
 

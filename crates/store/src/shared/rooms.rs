@@ -1,6 +1,7 @@
 //! Rooms.
 
 use super::fragments::Unfinished;
+use super::idempotency::{begin, note_room, Begun, Guarded};
 use super::messages::MessageRow;
 use super::turns::TurnRow;
 use super::{Conn, Db, Store};
@@ -14,6 +15,7 @@ use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
 use maru_domain::events::RoomEventKind;
 use maru_domain::ids::{RoomId, RoomRef, UserId};
+use maru_domain::once::{Once, OnceKey};
 use maru_domain::rooms::ports::{Conversation, NewRoom, RoomStore};
 use maru_domain::rooms::{Room, RoomKind, TurnPolicy};
 use maru_domain::turns::Turn;
@@ -113,7 +115,30 @@ async fn conversation(conn: &mut Conn, id: RoomId) -> Result<Option<Conversation
     Ok(Some(Conversation { room: room.try_into()?, messages }))
 }
 
-async fn end_session(conn: &mut Conn, owner: UserId, now: Timestamp) -> Result<Option<Room>, Abort<Option<Room>>> {
+type SessionEnd = Once<Option<Room>>;
+
+async fn end_session(
+    conn: &mut Conn,
+    owner: UserId,
+    once: Option<OnceKey>,
+    now: Timestamp,
+) -> Result<SessionEnd, Abort<SessionEnd>> {
+    if let Some(once) = &once {
+        match begin(conn, once, Guarded::Room, now).await? {
+            Begun::First => {}
+            Begun::Reused => return Ok(Once::KeyReused),
+            Begun::Again(before) => {
+                let Some(id) = before.room_id else { return Ok(Once::Replayed(None)) };
+                let row: Option<RoomRow> = rooms::table
+                    .filter(rooms::id.eq(DbId(id.0)))
+                    .select(RoomRow::as_select())
+                    .first(conn)
+                    .await
+                    .optional()?;
+                return Ok(Once::Replayed(row.map(Room::try_from).transpose()?));
+            }
+        }
+    }
     let open = rooms::table
         .filter(rooms::owner_id.eq(DbId(owner.0)))
         .filter(rooms::kind.eq(RoomKind::Session.as_str()))
@@ -129,10 +154,14 @@ async fn end_session(conn: &mut Conn, owner: UserId, now: Timestamp) -> Result<O
         .get_result(conn)
         .await
         .optional()?;
-    let Some(row) = row else { return Ok(None) };
+    // Nothing was done, so the key stands for nothing.
+    let row = row.ok_or(Abort::With(Once::Done(None)))?;
+    if let Some(once) = &once {
+        note_room(conn, once, row.id).await?;
+    }
     let events = [(RoomEventKind::RoomUpdated, row.id.0)];
     super::room_events::append(conn, row.id, row.last_seq, now, &events).await?;
-    Ok(Some(row.try_into()?))
+    Ok(Once::Done(Some(row.try_into()?)))
 }
 
 #[async_trait]
@@ -186,8 +215,13 @@ impl RoomStore for Store {
         self.snapshot(move |conn| Box::pin(conversation(conn, room))).await
     }
 
-    async fn end_session(&self, owner: UserId, now: Timestamp) -> Result<Option<Room>, StoreError> {
-        self.write(move |conn| Box::pin(end_session(conn, owner, now))).await
+    async fn end_session(
+        &self,
+        owner: UserId,
+        once: Option<OnceKey>,
+        now: Timestamp,
+    ) -> Result<SessionEnd, StoreError> {
+        self.write(move |conn| Box::pin(end_session(conn, owner, once, now))).await
     }
 
     async fn delete(&self, room: RoomId) -> Result<Option<Vec<Turn>>, StoreError> {

@@ -1,15 +1,14 @@
-//! The disk of [`super::LossyFs`] without the kernel: files as the programs see them (`now`) and as they are on the platter (`durable`).
+//! The disk of [`super::LossyFs`] without the kernel: directories, files, and the switch that cuts the power.
 
+use super::content::Content;
 use fuser::Errno;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// The granularity in which an fsync copies.
-const PAGE: usize = 4096;
 /// The inode of the root directory, fixed by FUSE.
 pub(super) const ROOT: u64 = 1;
 
@@ -33,7 +32,12 @@ impl Disk {
     pub(super) fn new() -> Self {
         let root = Node::new(Kind::Dir(BTreeMap::new()), 0o777, 0, 0);
         Self {
-            state: Mutex::new(State { nodes: HashMap::from([(ROOT, root)]), last: ROOT, counts: Counts::default(), off: false }),
+            state: Mutex::new(State {
+                nodes: HashMap::from([(ROOT, root)]),
+                last: ROOT,
+                counts: Counts::default(),
+                off: false,
+            }),
             fsync_micros: AtomicU64::new(0),
         }
     }
@@ -81,8 +85,10 @@ impl Disk {
                         remains.push(Remains { path: path.clone(), mode, content: None });
                         open.push((ino, path));
                     }
-                    // A clone, not a take: the file may have a second name.
-                    Kind::File(file) => remains.push(Remains { path, mode, content: Some(file.durable.clone()) }),
+                    // A copy, not a move: the file may have a second name.
+                    Kind::File(file) => {
+                        remains.push(Remains { path, mode, content: Some(file.durable().to_vec()) })
+                    }
                 }
             }
         }
@@ -137,61 +143,6 @@ pub(super) enum Kind {
     File(Content),
 }
 
-/// A file's bytes twice, and which pages differ.
-#[derive(Debug, Default)]
-pub(super) struct Content {
-    now: Vec<u8>,
-    durable: Vec<u8>,
-    dirty: BTreeSet<usize>,
-}
-
-impl Content {
-    pub(super) fn len(&self) -> usize {
-        self.now.len()
-    }
-
-    pub(super) fn read(&self, offset: u64, size: usize) -> &[u8] {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.now.len());
-        let end = start.saturating_add(size).min(self.now.len());
-        &self.now[start..end]
-    }
-
-    pub(super) fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), Errno> {
-        let start = usize::try_from(offset).map_err(|_| Errno::EFBIG)?;
-        let end = start.checked_add(data.len()).ok_or(Errno::EFBIG)?;
-        if end > self.now.len() {
-            self.resize(end);
-        }
-        self.now[start..end].copy_from_slice(data);
-        self.mark(start, end);
-        Ok(())
-    }
-
-    /// Bytes beyond a shorter end are forgotten; bytes up to a longer end are zero, and news to the platter.
-    pub(super) fn resize(&mut self, len: usize) {
-        let old = self.now.len();
-        self.now.resize(len, 0);
-        if len > old {
-            self.mark(old, len);
-        }
-    }
-
-    fn fsync(&mut self) {
-        self.durable.resize(self.now.len(), 0);
-        for page in std::mem::take(&mut self.dirty) {
-            let start = (page * PAGE).min(self.now.len());
-            let end = (start + PAGE).min(self.now.len());
-            self.durable[start..end].copy_from_slice(&self.now[start..end]);
-        }
-    }
-
-    fn mark(&mut self, start: usize, end: usize) {
-        if start < end {
-            self.dirty.extend(start / PAGE..=(end - 1) / PAGE);
-        }
-    }
-}
-
 /// Everything behind the lock.
 #[derive(Debug)]
 pub(super) struct State {
@@ -234,7 +185,14 @@ impl State {
         self.reap(ino);
     }
 
-    pub(super) fn make(&mut self, parent: u64, name: &OsStr, is_dir: bool, mode: u16, owner: (u32, u32)) -> Result<u64, Errno> {
+    pub(super) fn make(
+        &mut self,
+        parent: u64,
+        name: &OsStr,
+        is_dir: bool,
+        mode: u16,
+        owner: (u32, u32),
+    ) -> Result<u64, Errno> {
         if self.dir(parent)?.contains_key(name) {
             return Err(Errno::EEXIST);
         }
@@ -270,19 +228,23 @@ impl State {
         self.unlinked(ino)
     }
 
-    pub(super) fn rename(&mut self, from: (u64, &OsStr), to: (u64, &OsStr), replace: bool) -> Result<(), Errno> {
+    pub(super) fn rename(
+        &mut self,
+        from: (u64, &OsStr),
+        to: (u64, &OsStr),
+        replace: bool,
+    ) -> Result<(), Errno> {
         let ino = *self.dir(from.0)?.get(from.1).ok_or(Errno::ENOENT)?;
         let there = self.dir(to.0)?.get(to.1).copied();
         if there == Some(ino) {
             return Ok(());
         }
-        if let Some(there) = there {
+        if there.is_some() {
             if !replace {
                 return Err(Errno::EEXIST);
             }
             let is_dir = matches!(self.node(ino)?.kind, Kind::Dir(_));
             self.remove(to.0, to.1, is_dir)?;
-            debug_assert!(there != ROOT, "nothing is called like the root");
         }
         self.dir(from.0)?.remove(from.1);
         self.dir(to.0)?.insert(to.1.to_owned(), ino);
@@ -319,44 +281,6 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn durable(file: &Content) -> &[u8] {
-        &file.durable
-    }
-
-    #[test]
-    fn only_fsynced_bytes_are_durable() -> Result<(), Errno> {
-        let mut file = Content::default();
-        file.write(0, b"one")?;
-        assert_eq!(durable(&file), b"");
-        file.fsync();
-        file.write(3, b"two")?;
-        assert_eq!(durable(&file), b"one");
-        file.fsync();
-        assert_eq!(durable(&file), b"onetwo");
-        Ok(())
-    }
-
-    #[test]
-    fn the_copy_of_dirty_pages_equals_a_copy_of_the_file() -> Result<(), Errno> {
-        // A fixed pseudo-random walk over writes, holes and truncations.
-        let mut file = Content::default();
-        let mut x = 0x9e37_79b9_7f4a_7c15_u64;
-        for round in 0..4000_u64 {
-            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let offset = (x >> 20) % 60_000;
-            match (x >> 8) % 5 {
-                0 => file.resize(usize::try_from(offset).unwrap_or(0)),
-                1 => {
-                    file.fsync();
-                    assert_eq!(file.now, file.durable, "round {round}");
-                    assert!(file.dirty.is_empty());
-                }
-                _ => file.write(offset, &vec![round.to_le_bytes()[0] | 1; usize::try_from((x >> 40) % 9000).unwrap_or(0)])?,
-            }
-        }
-        Ok(())
-    }
 
     #[test]
     fn an_unlinked_open_file_lives_until_it_is_forgotten() -> Result<(), Errno> {

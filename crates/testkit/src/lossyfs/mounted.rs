@@ -2,9 +2,9 @@
 
 use super::disk::{Disk, Kind, Node, ROOT, State};
 use fuser::{
-    BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner, OpenFlags,
-    RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite,
-    Request, TimeOrNow, WriteFlags,
+    BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo,
+    LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty,
+    ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
 use std::ffi::OsStr;
 use std::sync::Arc;
@@ -86,9 +86,21 @@ impl Filesystem for Mounted {
     }
 
     fn setattr(
-        &self, _req: &Request, ino: INodeNo, mode: Option<u32>, uid: Option<u32>, gid: Option<u32>, size: Option<u64>,
-        _atime: Option<TimeOrNow>, mtime: Option<TimeOrNow>, _ctime: Option<SystemTime>, _fh: Option<FileHandle>,
-        _crtime: Option<SystemTime>, _chgtime: Option<SystemTime>, _bkuptime: Option<SystemTime>, _flags: Option<BsdFileFlags>,
+        &self,
+        _req: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        _atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        _ctime: Option<SystemTime>,
+        _fh: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
         let result = self.0.with(|state| {
@@ -116,26 +128,59 @@ impl Filesystem for Mounted {
     fn mkdir(&self, req: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, reply: ReplyEntry) {
         let owner = (req.uid(), req.gid());
         let mode = permissions(mode, umask);
-        entry(reply, self.0.with(|state| state.make(parent.0, name, true, mode, owner).and_then(|ino| seen(state, ino))));
+        entry(
+            reply,
+            self.0
+                .with(|state| state.make(parent.0, name, true, mode, owner).and_then(|ino| seen(state, ino))),
+        );
     }
 
-    fn mknod(&self, req: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, _rdev: u32, reply: ReplyEntry) {
+    fn mknod(
+        &self,
+        req: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
+        _rdev: u32,
+        reply: ReplyEntry,
+    ) {
         let owner = (req.uid(), req.gid());
         let mode = permissions(mode, umask);
-        entry(reply, self.0.with(|state| state.make(parent.0, name, false, mode, owner).and_then(|ino| seen(state, ino))));
+        entry(
+            reply,
+            self.0.with(|state| {
+                state.make(parent.0, name, false, mode, owner).and_then(|ino| seen(state, ino))
+            }),
+        );
     }
 
-    fn create(&self, req: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, _flags: i32, reply: ReplyCreate) {
+    fn create(
+        &self,
+        req: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
+        _flags: i32,
+        reply: ReplyCreate,
+    ) {
         let owner = (req.uid(), req.gid());
         let mode = permissions(mode, umask);
-        match self.0.with(|state| state.make(parent.0, name, false, mode, owner).and_then(|ino| seen(state, ino))) {
+        match self
+            .0
+            .with(|state| state.make(parent.0, name, false, mode, owner).and_then(|ino| seen(state, ino)))
+        {
             Ok(attr) => reply.created(&TTL, &attr, GENERATION, FileHandle(0), OPEN),
             Err(error) => reply.error(error),
         }
     }
 
     fn link(&self, _req: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr, reply: ReplyEntry) {
-        entry(reply, self.0.with(|state| state.link(ino.0, newparent.0, newname).and_then(|()| seen(state, ino.0))));
+        entry(
+            reply,
+            self.0.with(|state| state.link(ino.0, newparent.0, newname).and_then(|()| seen(state, ino.0))),
+        );
     }
 
     fn unlink(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -147,7 +192,13 @@ impl Filesystem for Mounted {
     }
 
     fn rename(
-        &self, _req: &Request, parent: INodeNo, name: &OsStr, newparent: INodeNo, newname: &OsStr, flags: RenameFlags,
+        &self,
+        _req: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        newparent: INodeNo,
+        newname: &OsStr,
+        flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
         if flags.intersects(RenameFlags::RENAME_EXCHANGE | RenameFlags::RENAME_WHITEOUT) {
@@ -165,8 +216,15 @@ impl Filesystem for Mounted {
     }
 
     fn read(
-        &self, _req: &Request, ino: INodeNo, _fh: FileHandle, offset: u64, size: u32, _flags: OpenFlags,
-        _lock_owner: Option<LockOwner>, reply: ReplyData,
+        &self,
+        _req: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyData,
     ) {
         match self.0.with(|state| Ok(state.file(ino.0)?.read(offset, size as usize).to_vec())) {
             Ok(data) => reply.data(&data),
@@ -175,8 +233,16 @@ impl Filesystem for Mounted {
     }
 
     fn write(
-        &self, _req: &Request, ino: INodeNo, _fh: FileHandle, offset: u64, data: &[u8], _write_flags: WriteFlags,
-        _flags: OpenFlags, _lock_owner: Option<LockOwner>, reply: ReplyWrite,
+        &self,
+        _req: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        data: &[u8],
+        _write_flags: WriteFlags,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyWrite,
     ) {
         let result = self.0.with(|state| {
             state.file(ino.0)?.write(offset, data)?;
@@ -189,7 +255,14 @@ impl Filesystem for Mounted {
         }
     }
 
-    fn flush(&self, _req: &Request, _ino: INodeNo, _fh: FileHandle, _lock_owner: LockOwner, reply: ReplyEmpty) {
+    fn flush(
+        &self,
+        _req: &Request,
+        _ino: INodeNo,
+        _fh: FileHandle,
+        _lock_owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
         // close() is not fsync(): it makes nothing durable.
         reply.ok();
     }
@@ -206,7 +279,8 @@ impl Filesystem for Mounted {
     fn readdir(&self, _req: &Request, ino: INodeNo, _fh: FileHandle, offset: u64, mut reply: ReplyDirectory) {
         let listing = self.0.with(|state| {
             let names: Vec<_> = state.dir(ino.0)?.iter().map(|(name, ino)| (name.clone(), *ino)).collect();
-            let mut listing = vec![(".".into(), ino.0, FileType::Directory), ("..".into(), ROOT, FileType::Directory)];
+            let mut listing =
+                vec![(".".into(), ino.0, FileType::Directory), ("..".into(), ROOT, FileType::Directory)];
             for (name, ino) in names {
                 let kind = attributes(ino, state.node(ino)?).kind;
                 listing.push((name, ino, kind));
@@ -232,7 +306,14 @@ impl Filesystem for Mounted {
     }
 
     fn fallocate(
-        &self, _req: &Request, _ino: INodeNo, _fh: FileHandle, _offset: u64, _length: u64, _mode: i32, reply: ReplyEmpty,
+        &self,
+        _req: &Request,
+        _ino: INodeNo,
+        _fh: FileHandle,
+        _offset: u64,
+        _length: u64,
+        _mode: i32,
+        reply: ReplyEmpty,
     ) {
         // The C library falls back to writing zeros.
         reply.error(Errno::EOPNOTSUPP);

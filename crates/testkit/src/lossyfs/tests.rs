@@ -1,14 +1,15 @@
 //! The mounted file system as a program sees it.
 
-#![expect(clippy::print_stderr, reason = "a test that cannot run on this machine says so")]
-
 use super::{LossyFs, MountError};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 /// Mounts, lets `work` write, cuts the power and lets `check` look at what is left.
-fn after_a_cut(work: impl FnOnce(&Path) -> io::Result<()>, check: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+fn after_a_cut(
+    work: impl FnOnce(&Path) -> io::Result<()>,
+    check: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     let (mountpoint, out) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let lossy = match LossyFs::mount(mountpoint.path()) {
         Ok(lossy) => lossy,
@@ -49,7 +50,8 @@ fn names_directories_and_modes_survive() -> io::Result<()> {
     after_a_cut(
         |dir| {
             fs::create_dir_all(dir.join("a/b"))?;
-            let mut secret = OpenOptions::new().write(true).create_new(true).mode(0o600).open(dir.join("a/b/tmp"))?;
+            let mut secret =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(dir.join("a/b/tmp"))?;
             secret.write_all(b"s")?;
             secret.sync_all()?;
             fs::rename(dir.join("a/b/tmp"), dir.join("a/secret"))?;
@@ -113,7 +115,9 @@ fn many_threads_write_at_once() -> io::Result<()> {
                         })
                     })
                     .collect();
-                writers.into_iter().try_for_each(|writer| writer.join().map_err(|_| io::Error::other("a writer panicked"))?)
+                writers.into_iter().try_for_each(|writer| {
+                    writer.join().map_err(|_| io::Error::other("a writer panicked"))?
+                })
             })
         },
         |out| {

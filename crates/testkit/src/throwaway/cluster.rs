@@ -52,7 +52,9 @@ impl Cluster {
         let mut result = Self::start_once(durability);
         for _ in 1..PORTS_TRIED {
             match &result {
-                Err(ThrowawayError::Failed(log)) if log.contains("Address already in use") => result = Self::start_once(durability),
+                Err(ThrowawayError::Failed(log)) if log.contains("Address already in use") => {
+                    result = Self::start_once(durability)
+                }
                 _ => break,
             }
         }
@@ -123,7 +125,10 @@ impl Cluster {
             }
             if !alive(self.pid) || Instant::now() > deadline {
                 let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
-                return Err(ThrowawayError::Failed(format!("it did not come up; the end of its log:\n{}", tail(&log))));
+                return Err(ThrowawayError::Failed(format!(
+                    "it did not come up; the end of its log:\n{}",
+                    tail(&log)
+                )));
             }
             std::thread::sleep(Duration::from_millis(10));
         }

@@ -19,7 +19,12 @@ impl Database {
         let name = format!("maru_test_{}", uuid::Uuid::now_v7().simple());
         // From template0, which nobody can be connected to: that would make the server refuse.
         run(psql, admin_url, &format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0"))?;
-        Ok(Self { url: with_database(admin_url, &name), name, admin_url: admin_url.to_owned(), psql: psql.to_owned() })
+        Ok(Self {
+            url: with_database(admin_url, &name),
+            name,
+            admin_url: admin_url.to_owned(),
+            psql: psql.to_owned(),
+        })
     }
 
     /// Runs `sql` in this database; the answer's rows are lines, its columns separated by `|`.
@@ -36,7 +41,8 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         // Best effort: the server may be gone already, and with it the database.
-        let _ = run(&self.psql, &self.admin_url, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        let _ =
+            run(&self.psql, &self.admin_url, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
     }
 }
 
@@ -45,7 +51,10 @@ fn run(psql: &Path, url: &str, sql: &str) -> Result<String, ThrowawayError> {
     command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]);
     // The URL says it all; what the developer's shell says about PostgreSQL must not change that.
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("PG") && name != "PGPASSWORD" && name != "PGPASSFILE") {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("PG") && name != "PGPASSWORD" && name != "PGPASSFILE")
+        {
             command.env_remove(name);
         }
     }

@@ -10,12 +10,15 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 
 /// The directory with `initdb`, `postgres` and `psql`: the newest of Debian's, else the first on the PATH.
 pub(super) fn postgres_bin() -> Result<PathBuf, ThrowawayError> {
-    let complete = |dir: &Path| ["initdb", "postgres", "psql"].iter().all(|program| dir.join(program).is_file());
+    let complete =
+        |dir: &Path| ["initdb", "postgres", "psql"].iter().all(|program| dir.join(program).is_file());
     let newest = fs::read_dir(DEBIAN)
         .into_iter()
         .flatten()
         .flatten()
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path().join("bin"))))
+        .filter_map(|entry| {
+            Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path().join("bin")))
+        })
         .filter(|(_, bin)| complete(bin))
         .max();
     if let Some((_, bin)) = newest {
@@ -26,7 +29,9 @@ pub(super) fn postgres_bin() -> Result<PathBuf, ThrowawayError> {
 
 /// `psql` alone, enough for a server that runs elsewhere.
 pub(super) fn psql() -> Result<PathBuf, ThrowawayError> {
-    postgres_bin().or_else(|_| on_path(|dir| dir.join("psql").is_file()).ok_or(ThrowawayError::Missing)).map(|bin| bin.join("psql"))
+    postgres_bin()
+        .or_else(|_| on_path(|dir| dir.join("psql").is_file()).ok_or(ThrowawayError::Missing))
+        .map(|bin| bin.join("psql"))
 }
 
 fn on_path(complete: impl Fn(&Path) -> bool) -> Option<PathBuf> {

@@ -14,7 +14,10 @@ async fn databases_are_empty_apart_and_dropped() -> Result<(), ThrowawayError> {
     let (one, two) = (server.database().await, server.database().await);
     one.sql("CREATE TABLE t (a text); INSERT INTO t VALUES ('가')").await?;
     assert_eq!(one.sql("SELECT a, length(a), current_setting('server_encoding') FROM t").await?, "가|1|UTF8");
-    assert_eq!(two.sql("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'").await?, "0");
+    assert_eq!(
+        two.sql("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'").await?,
+        "0"
+    );
     let name = one.url.rsplit('/').next().unwrap_or_default().to_owned();
     drop(one);
     assert_eq!(two.sql(&format!("SELECT count(*) FROM pg_database WHERE datname = '{name}'")).await?, "0");
@@ -43,7 +46,14 @@ fn a_killed_holder_takes_its_server_along() -> std::io::Result<()> {
     use super::watchdog::{Held, Watchdog};
     let dir = tempfile::tempdir()?.keep();
     let (args, log) = (["600".to_owned()], dir.join("log"));
-    let held = Held { program: Path::new("/bin/sleep"), args: &args, dir: &dir, log: &log, signal: "KILL", user: None };
+    let held = Held {
+        program: Path::new("/bin/sleep"),
+        args: &args,
+        dir: &dir,
+        log: &log,
+        signal: "KILL",
+        user: None,
+    };
     let mut watchdog = Watchdog::spawn(&held)?;
     let pid = watchdog.start()?;
     assert!(is_running(pid) && dir.exists());

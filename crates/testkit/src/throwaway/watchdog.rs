@@ -63,7 +63,10 @@ impl Watchdog {
     /// Starts the server and returns its process id.
     pub(super) fn start(&mut self) -> Result<u32> {
         let answer = self.ask("start")?;
-        answer.trim().parse().map_err(|_| Error::other(format!("the watchdog answered {answer:?} instead of a process id")))
+        answer
+            .trim()
+            .parse()
+            .map_err(|_| Error::other(format!("the watchdog answered {answer:?} instead of a process id")))
     }
 
     /// `kill -9`, and waits until the process is gone.

@@ -108,12 +108,14 @@ impl Stream {
         let state = self.state();
         let known = usize::try_from(after.saturating_add(1).saturating_sub(state.first)).unwrap_or(usize::MAX);
         let from = state.first.max(after.saturating_add(1));
-        let deltas = state.deltas.iter().skip(known).cloned();
+        // In this order the numbers are only counted as far as there are deltas: `after` is a
+        // client's word and may be the largest number there is.
+        let deltas = state.deltas.iter().skip(known).zip(from..).map(|(text, n)| (n, Arc::clone(text)));
         Buffered {
             fence: state.fence,
             first: state.first,
             last: state.last(),
-            deltas: (from..).zip(deltas).collect(),
+            deltas: deltas.collect(),
             closed: state.closed.is_some(),
         }
     }

@@ -1,0 +1,41 @@
+//! HTTP: one table of routes, thin views over the use cases, and nothing that knows a rule.
+
+mod answer;
+pub mod body;
+mod client;
+mod contracts;
+mod cors;
+mod openapi;
+mod operator;
+pub mod routes;
+mod state;
+mod surround;
+
+pub use openapi::document;
+pub use state::{Status, State};
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::{web, App, Error};
+
+/// The web application, one for each worker.
+pub fn app(
+    state: web::Data<State>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    App::new()
+        .app_data(state.clone())
+        .configure(routes::configure)
+        .wrap(from_fn(surround::catch_panics))
+        .wrap(cors::cors(&state.cors_origins))
+        .wrap(from_fn(cors::as_express_does))
+        .wrap(from_fn(surround::surround))
+}

@@ -1,0 +1,128 @@
+//! Every route, in one table: verb, path, handler, policy. Nothing is served that is not here.
+
+use super::contracts::{token_chats, Contract};
+use super::{openapi, operator};
+use actix_web::guard::{self, Guard};
+use actix_web::http::header::{HeaderValue, ALLOW};
+use actix_web::http::Method;
+use actix_web::{web, HttpRequest, HttpResponse, Resource, Route};
+use std::collections::BTreeMap;
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Anybody.
+    Open,
+    /// Whoever shows a good token or key.
+    Token,
+}
+
+/// A row of the table.
+pub struct Entry {
+    /// Whose route it is.
+    pub contract: Contract,
+    /// The verb. A GET answers HEAD too.
+    pub verb: Method,
+    /// The path, without a trailing slash; both forms are served (contract §0.2).
+    pub path: &'static str,
+    /// Who may call it.
+    pub policy: Policy,
+    handler: fn() -> Route,
+}
+
+macro_rules! routes {
+    ($($contract:ident $verb:ident $path:literal $policy:ident $handler:expr;)+) => {
+        vec![$(Entry {
+            contract: Contract::$contract,
+            verb: Method::$verb,
+            path: $path,
+            policy: Policy::$policy,
+            handler: || web::to($handler),
+        }),+]
+    };
+}
+
+/// The table.
+#[must_use]
+pub fn table() -> Vec<Entry> {
+    routes! {
+        TokenChats POST "/api/register" Open token_chats::register;
+        TokenChats POST "/api/login" Open token_chats::login;
+        TokenChats GET "/api/test_token" Token token_chats::test_token;
+        TokenChats GET "/api/chats" Token token_chats::list;
+        TokenChats POST "/api/chats" Token token_chats::send;
+        TokenChats DELETE "/api/chats/{chat_id}" Token token_chats::delete;
+        TokenChats PATCH "/api/chats/{chat_id}/messages/{message_id}" Token token_chats::edit;
+
+        Native GET "/livez" Open operator::livez;
+        Native GET "/readyz" Open operator::readyz;
+        Native GET "/metrics" Open operator::metrics;
+        Native GET "/openapi.json" Open openapi::serve;
+    }
+}
+
+/// Registers the table, and an answer for everything that is not in it.
+pub fn configure(app: &mut web::ServiceConfig) {
+    let mut paths: BTreeMap<&'static str, Vec<Entry>> = BTreeMap::new();
+    for entry in table() {
+        paths.entry(entry.path).or_default().push(entry);
+    }
+    for (path, entries) in paths {
+        app.service(resource(path, entries));
+    }
+    openapi::configure(app);
+    app.default_service(web::to(unknown_path));
+}
+
+fn resource(path: &'static str, entries: Vec<Entry>) -> Resource {
+    let mut resource = web::resource([path.to_owned(), format!("{path}/")]);
+    let mut allowed: Vec<&str> = Vec::new();
+    let contract = entries.first().map_or(Contract::Native, |entry| entry.contract);
+    for entry in entries {
+        allowed.push(match entry.verb.as_str() {
+            "GET" => "GET",
+            "POST" => "POST",
+            "PUT" => "PUT",
+            "PATCH" => "PATCH",
+            _ => "DELETE",
+        });
+        let verb = entry.verb.clone();
+        let matches = guard::fn_guard(move |context| {
+            let asked = &context.head().method;
+            *asked == verb || (*asked == Method::HEAD && verb == Method::GET)
+        });
+        resource = resource.route((entry.handler)().guard(Both(matches)));
+    }
+    allowed.push("OPTIONS");
+    let allow = allowed.join(", ");
+    resource.default_service(web::to(move |request: HttpRequest| {
+        let allow = allow.clone();
+        async move { other_verb(&request, contract, &allow) }
+    }))
+}
+
+/// `Route::guard` wants a type with a name.
+struct Both<G>(G);
+
+impl<G: Guard> Guard for Both<G> {
+    fn check(&self, context: &guard::GuardContext<'_>) -> bool {
+        self.0.check(context)
+    }
+}
+
+/// OPTIONS tells what a path can do; any other verb that is not in the table is refused.
+fn other_verb(request: &HttpRequest, contract: Contract, allow: &str) -> HttpResponse {
+    let mut response = if request.method() == Method::OPTIONS {
+        HttpResponse::NoContent().finish()
+    } else {
+        contract.wrong_verb(request.method().as_str())
+    };
+    if let Ok(allow) = HeaderValue::from_str(allow) {
+        response.headers_mut().insert(ALLOW, allow);
+    }
+    response
+}
+
+async fn unknown_path(request: HttpRequest) -> HttpResponse {
+    Contract::of_path(request.path()).unknown_path()
+}

@@ -1,0 +1,96 @@
+//! What handlers can reach.
+
+use crate::settings::{Anonymous, Settings};
+use jiff::tz::TimeZone;
+use maru_domain::services::Services;
+use maru_store::Store;
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// What every handler can reach.
+pub struct State {
+    /// The use cases.
+    pub services: Services,
+    /// The database, for readiness.
+    pub store: Store,
+    /// The counters.
+    pub metrics: PrometheusHandle,
+    /// Whether the server is about to stop.
+    pub status: Status,
+    /// The largest body, in bytes.
+    pub body_limit: usize,
+    /// How long a body may take.
+    pub body_timeout: Duration,
+    /// Origins that browsers may call from.
+    pub cors_origins: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// The zone of the token API's GET answers.
+    pub token_chats_zone: TimeZone,
+    /// Who may use the open contracts without a token.
+    pub anonymous: Anonymous,
+    /// What `/readyz` says of the settings that durability rests on.
+    pub durability: String,
+}
+
+impl State {
+    /// What handlers can reach under these settings.
+    #[must_use]
+    pub fn new(settings: &Settings, services: Services, store: Store, metrics: PrometheusHandle) -> Self {
+        let durability = match (store.is_embedded(), settings.store.durability) {
+            (true, crate::settings::Durable::Full) => "full",
+            (true, crate::settings::Durable::Normal) => "normal",
+            (false, _) => "as the PostgreSQL server is set",
+        };
+        Self {
+            services,
+            store,
+            metrics,
+            status: Status::default(),
+            body_limit: settings.server.body_limit,
+            body_timeout: settings.server.body_timeout.0,
+            cors_origins: settings.server.cors_origins.0.clone(),
+            trusted_proxies: settings.server.trusted_proxies.clone(),
+            token_chats_zone: settings.time.token_chats_zone.rules(),
+            anonymous: settings.auth.anonymous,
+            durability: durability.to_owned(),
+        }
+    }
+}
+
+/// Whether the server is about to stop, and how much it has to do.
+#[derive(Default)]
+pub struct Status {
+    draining: AtomicBool,
+    in_flight: AtomicUsize,
+}
+
+impl Status {
+    /// From now on `/readyz` says no.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// True once the server is about to stop.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Counts a request in, until the guard is dropped; answers how many there are with it.
+    pub(super) fn enter(&self) -> (InFlight<'_>, usize) {
+        let requests = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        (InFlight(self), requests)
+    }
+}
+
+/// A request that is being served.
+pub(super) struct InFlight<'s>(&'s Status);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,115 @@
+//! What surrounds every request: an id, a line in the log, a count, a limit, and a net for panics.
+
+use super::contracts::Contract;
+use super::State;
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::StatusCode;
+use actix_web::middleware::Next;
+use actix_web::error::InternalError;
+use actix_web::{web, Error, HttpMessage};
+use futures_util::FutureExt;
+use maru_domain::error::{codes, Fault};
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+use tracing::Instrument;
+use uuid::Uuid;
+
+/// Requests at a time, over all connections; more are told to come again.
+const IN_FLIGHT: usize = 10_000;
+/// The longest path with its query, in bytes.
+const PATH_BYTES: usize = 8 * 1024;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives each request an id, which its answer and its lines in the log carry.
+pub async fn surround(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
+    let state = request.app_data::<web::Data<State>>().cloned();
+    let Some(state) = state else { return Ok(next.call(request).await?.map_into_left_body()) };
+    let clock = &state.services.clock;
+    let started = clock.elapsed();
+    let id = request_id();
+    // Never the query: it may hold a token.
+    let span = tracing::info_span!("request", id = %id, method = %request.method(), path = request.path());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let (_in_flight, requests) = state.status.enter();
+    let refused = refusal(&request, requests);
+    let mut response = async {
+        match refused {
+            Some(fault) => {
+                let contract = Contract::of_path(request.path());
+                let response = contract.refuse(&fault);
+                Ok(request.into_response(response).map_into_right_body())
+            }
+            None => next.call(request).await.map(ServiceResponse::map_into_left_body),
+        }
+    }
+    .instrument(span.clone())
+    .await?;
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let (status, took) = (response.status(), clock.elapsed().saturating_sub(started));
+    let route = response.request().match_pattern().unwrap_or_else(|| "unknown".to_owned());
+    metrics::counter!("maru_requests_total", "route" => route.clone(), "status" => status.as_str().to_owned())
+        .increment(1);
+    metrics::histogram!("maru_request_seconds", "route" => route).record(took.as_secs_f64());
+    span.in_scope(|| log(status, took));
+    Ok(response)
+}
+
+fn request_id() -> String {
+    let mut bytes = [0; 16];
+    // Without randomness the id is zero: a poor id is better than no answer.
+    let _ = getrandom::fill(&mut bytes);
+    Uuid::from_bytes(bytes).simple().to_string()
+}
+
+fn refusal(request: &ServiceRequest, requests: usize) -> Option<Fault> {
+    if requests > IN_FLIGHT {
+        return Some(Fault::new(&codes::OVERLOADED).retry_after(Duration::from_secs(1)));
+    }
+    let uri = request.uri();
+    let bytes = uri.path().len() + uri.query().map_or(0, str::len);
+    (bytes > PATH_BYTES).then(|| Fault::new(&codes::ADDRESS_TOO_LONG))
+}
+
+fn log(status: StatusCode, took: Duration) {
+    let (status, millis) = (status.as_u16(), took.as_secs_f64() * 1000.0);
+    if status >= 500 {
+        tracing::warn!(status, millis, "answered");
+    } else {
+        tracing::debug!(status, millis, "answered");
+    }
+}
+
+/// A panic in a handler is a bug of ours: the client gets an answer and the server lives on.
+pub async fn catch_panics(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    // Nothing of the request may be held over the call: the router takes it apart.
+    let contract = Contract::of_path(request.path());
+    let id = request.extensions().get::<RequestId>().cloned();
+    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => {
+            metrics::counter!("maru_panics_total").increment(1);
+            tracing::error!("a handler has panicked");
+            let mut response = contract.refuse(&Fault::new(&codes::INTERNAL));
+            if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id.0).ok()) {
+                response.headers_mut().insert(REQUEST_ID, id);
+            }
+            Err(InternalError::from_response("a handler has panicked", response).into())
+        }
+    }
+}
+
+/// The id of a request, for those further in.
+#[derive(Clone)]
+struct RequestId(String);

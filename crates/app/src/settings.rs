@@ -1,0 +1,181 @@
+//! Settings: commented defaults inside the binary, then a file, then the environment, then flags.
+//! Unknown keys and bad values stop the start, one clear line each.
+
+mod load;
+mod types;
+
+pub use load::{load, Overrides};
+pub use types::{Anonymous, Durable, Hidden, LogFormat, Span, Words, Zone};
+
+use maru_store::Location;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+/// The commented defaults.
+pub const DEFAULTS: &str = include_str!("defaults.toml");
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Serialize)]
+pub struct Settings {
+    /// The web server.
+    pub server: ServerSettings,
+    /// The database.
+    pub store: StoreSettings,
+    /// Who answers.
+    pub llm: LlmSettings,
+    /// Who may come in.
+    pub auth: AuthSettings,
+    /// How often.
+    pub limits: LimitSettings,
+    /// Zones.
+    pub time: TimeSettings,
+    /// Logs.
+    pub log: LogSettings,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerSettings {
+    /// Where to listen.
+    pub bind: SocketAddr,
+    /// Threads that serve requests; 0 means one per core.
+    pub workers: usize,
+    /// The largest body, in bytes.
+    pub body_limit: usize,
+    /// How long a body may take to arrive.
+    pub body_timeout: Span,
+    /// Origins that browsers may call from.
+    pub cors_origins: Words,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// How long to go on accepting after SIGTERM.
+    pub drain_delay: Span,
+    /// How long running replies may take to end after it.
+    pub drain_timeout: Span,
+}
+
+/// `[store]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreSettings {
+    /// Which database.
+    pub url: Hidden,
+    /// When a commit counts as done, on SQLite.
+    pub durability: Durable,
+    /// How many connections, on PostgreSQL.
+    pub pool_size: usize,
+}
+
+/// `[llm]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LlmSettings {
+    /// Who answers when nothing else is named.
+    pub model: String,
+    /// How many messages the model is told.
+    pub history_messages: usize,
+    /// How many characters of messages it is told.
+    pub history_chars: usize,
+    /// Patience with a connection.
+    pub connect_timeout: Span,
+    /// Patience with the first token.
+    pub first_token_timeout: Span,
+    /// Patience between tokens.
+    pub idle_timeout: Span,
+    /// Patience with a whole reply.
+    pub total_timeout: Span,
+    /// Replies at a time from one provider.
+    pub concurrency: usize,
+    /// How long the demo model pauses before each word.
+    pub demo_delay: Span,
+    /// The providers by name.
+    pub providers: BTreeMap<String, ProviderSettings>,
+}
+
+/// `[llm.providers.<name>]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderSettings {
+    /// The protocol; `openai` is the only one yet.
+    #[serde(default = "openai")]
+    pub kind: String,
+    /// Where it is.
+    #[serde(default)]
+    pub base_url: String,
+    /// What it wants to see.
+    #[serde(default)]
+    pub api_key: Hidden,
+    /// The models it has; empty for any.
+    #[serde(default)]
+    pub models: Words,
+}
+
+fn openai() -> String {
+    "openai".to_owned()
+}
+
+/// `[auth]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthSettings {
+    /// What session tokens are signed with; empty for one that is made.
+    pub secret: Hidden,
+    /// Who may use the open contracts without a token.
+    pub anonymous: Anonymous,
+    /// How long a login lasts.
+    pub token_ttl: Span,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitSettings {
+    /// Registrations an hour from one address.
+    pub registrations_per_hour: usize,
+    /// Failed logins in a row before each further try waits.
+    pub free_logins: u32,
+}
+
+/// `[time]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimeSettings {
+    /// The zone of pages and local times.
+    pub zone: Zone,
+    /// The zone of the token API's GET answers.
+    pub token_chats_zone: Zone,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettings {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// How much.
+    pub level: String,
+}
+
+impl Settings {
+    /// Which database.
+    ///
+    /// # Errors
+    /// When the URL is of neither kind.
+    pub fn location(&self) -> Result<Location, maru_store::OpenError> {
+        Location::parse(self.store.url.expose())
+    }
+
+    /// Where files of maru's own lie: beside the SQLite file, else `./data`.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        match self.location() {
+            Ok(Location::Sqlite(path)) => {
+                path.parent().filter(|dir| !dir.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Into::into)
+            }
+            _ => PathBuf::from("./data"),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What can be said on the command line.
+
+use clap::{Args, Parser, Subcommand};
+use maru_app::Overrides;
+use std::path::PathBuf;
+
+/// The chat backend: accounts and tokens, rooms, durable history, streamed replies.
+#[derive(Parser)]
+#[command(name = "maru", version, propagate_version = true)]
+pub struct Arguments {
+    /// Read settings from this file instead of ./maru.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The database: sqlite:PATH or postgres://user:password@host/name.
+    #[arg(long, global = true, value_name = "URL")]
+    pub store: Option<String>,
+    /// Answer in JSON, for scripts.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Bring the database up to date and serve until told to stop.
+    Serve(ServeArguments),
+    /// Bring the database up to date.
+    Migrate(MigrateArguments),
+    /// Print the settings in effect, with secrets hidden.
+    Config,
+    /// Check settings, database, model and exposure; each finding comes with a remedy.
+    Doctor,
+    /// Accounts.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// API keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+/// How to serve.
+#[derive(Args)]
+pub struct ServeArguments {
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS")]
+    pub bind: Option<String>,
+    /// Redis, for several instances.
+    #[arg(long, value_name = "URL")]
+    pub redis: Option<String>,
+    /// Who answers: demo, or provider/model.
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+}
+
+/// How to migrate.
+#[derive(Args)]
+pub struct MigrateArguments {
+    /// Only say what is missing; exits with 1 when something is.
+    #[arg(long)]
+    pub status: bool,
+}
+
+/// What to do with accounts.
+#[derive(Subcommand)]
+pub enum UserCommand {
+    /// Make an account. The password is read from standard input.
+    Create {
+        /// The name.
+        username: String,
+        /// The e-mail address.
+        #[arg(long, default_value = "")]
+        email: String,
+    },
+    /// List accounts.
+    List,
+    /// Set a new password, read from standard input, and end all sessions.
+    Password {
+        /// Whose.
+        username: String,
+    },
+    /// Disable an account: its tokens and keys stop working.
+    Disable {
+        /// Whose.
+        username: String,
+    },
+    /// Enable a disabled account.
+    Enable {
+        /// Whose.
+        username: String,
+    },
+    /// Delete an account with everything that is theirs.
+    Delete {
+        /// Whose.
+        username: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// What to do with keys.
+#[derive(Subcommand)]
+pub enum KeyCommand {
+    /// Make a key. It is shown now and never again.
+    Create {
+        /// Whose.
+        username: String,
+        /// What to call it.
+        #[arg(long, default_value = "cli")]
+        name: String,
+        /// How long it works, such as 90d; for ever when not said.
+        #[arg(long, value_name = "TIME")]
+        expires_in: Option<String>,
+    },
+    /// List an account's keys.
+    List {
+        /// Whose.
+        username: String,
+    },
+    /// Revoke a key.
+    Revoke {
+        /// Whose.
+        username: String,
+        /// Which, by its id.
+        id: String,
+    },
+}
+
+impl Arguments {
+    /// What the command line says of the settings.
+    pub fn overrides(&self) -> Overrides {
+        let serve = match &self.command {
+            Command::Serve(serve) => Some(serve),
+            _ => None,
+        };
+        Overrides {
+            config: self.config.clone(),
+            store: self.store.clone(),
+            bind: serve.and_then(|serve| serve.bind.clone()),
+            redis: serve.and_then(|serve| serve.redis.clone()),
+            model: serve.and_then(|serve| serve.model.clone()),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! `maru key`
+
+use super::{in_words, open, user};
+use crate::arguments::KeyCommand;
+use crate::output::{table, Output};
+use maru_app::Settings;
+use maru_domain::accounts::ApiKey;
+use maru_domain::error::BoxError;
+use secrecy::ExposeSecret;
+use serde_json::{json, Value};
+use std::process::ExitCode;
+
+/// Does what was asked with keys.
+pub async fn run(command: KeyCommand, settings: &Settings, output: &Output) -> Result<ExitCode, BoxError> {
+    let wired = open(settings).await?;
+    let accounts = &wired.services.accounts;
+    match command {
+        KeyCommand::Create { username, name, expires_in } => {
+            let owner = user(&wired, &username).await?;
+            let lasts = expires_in.map(|text| humantime::parse_duration(&text)).transpose();
+            let lasts = lasts.map_err(|_| "--expires-in is a length of time such as 90d")?;
+            let now = wired.services.clock.now();
+            let expires_at = lasts.map(|lasts| now.checked_add(lasts)).transpose()?;
+            let made = accounts.create_key(owner.id, &name, expires_at).await.map_err(|fault| in_words(&fault))?;
+            let (key, secret) = made;
+            let mut value = shape(&key);
+            if let Value::Object(fields) = &mut value {
+                fields.insert("key".to_owned(), json!(secret.expose_secret()));
+            }
+            output.say(&value, secret.expose_secret());
+            output.hint("keep it now: it is not shown again\n");
+        }
+        KeyCommand::List { username } => {
+            let owner = user(&wired, &username).await?;
+            let keys = accounts.keys(owner.id).await.map_err(|fault| in_words(&fault))?;
+            let rows: Vec<Vec<String>> = keys.iter().map(row).collect();
+            let text = table(&["ID", "NAME", "SINCE", "EXPIRES", "LAST USED"], &rows);
+            output.say(&Value::Array(keys.iter().map(shape).collect()), &text);
+        }
+        KeyCommand::Revoke { username, id } => {
+            let owner = user(&wired, &username).await?;
+            let id = id.parse().map_err(|_| "a key's id is a UUID; `maru key list NAME` shows them")?;
+            accounts.revoke_key(owner.id, id).await.map_err(|fault| in_words(&fault))?;
+            output.say(&json!({ "id": id, "revoked": true }), &format!("{id} is revoked"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn shape(key: &ApiKey) -> Value {
+    json!({
+        "id": key.id,
+        "name": key.name,
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "last_used_at": key.last_used_at,
+    })
+}
+
+fn row(key: &ApiKey) -> Vec<String> {
+    let time = |time: Option<maru_domain::clock::Timestamp>| time.map_or("never".to_owned(), |time| format!("{time:.0}"));
+    vec![
+        key.id.to_string(),
+        key.name.clone(),
+        format!("{:.0}", key.created_at),
+        time(key.expires_at),
+        time(key.last_used_at),
+    ]
+}

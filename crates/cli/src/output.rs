@@ -1,0 +1,52 @@
+//! How commands speak: lines for people, JSON for scripts, complaints to standard error.
+
+use serde_json::{json, Value};
+
+/// How commands speak.
+pub struct Output {
+    /// JSON for scripts.
+    pub json: bool,
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the command line speaks")]
+impl Output {
+    /// A result: `value` for scripts, `text` for people.
+    pub fn say(&self, value: &Value, text: &str) {
+        if self.json {
+            println!("{value}");
+        } else if !text.is_empty() {
+            println!("{}", text.trim_end());
+        }
+    }
+
+    /// What went wrong, with what to do next.
+    pub fn complain(&self, text: &str) {
+        if self.json {
+            eprintln!("{}", json!({ "error": text }));
+        } else {
+            eprintln!("error: {text}");
+        }
+    }
+
+    /// A question or a hint to a person at a terminal.
+    pub fn hint(&self, text: &str) {
+        if !self.json {
+            eprint!("{text}");
+        }
+    }
+}
+
+/// Columns for people, as wide as their widest cell.
+#[must_use]
+pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain([head.get(column).map_or(0, |cell| cell.chars().count())]).max().unwrap_or(0)
+    };
+    let line = |cells: Vec<&str>| {
+        let padded = cells.iter().enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column)));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let rows = rows.iter().map(|row| line(row.iter().map(String::as_str).collect()));
+    std::iter::once(line(head.to_vec())).chain(rows).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,60 @@
+//! Each fault meets its documented end, in time, and leaves no connection behind.
+
+use crate::support::{KEY, guarded, hear, prompt};
+use futures_util::StreamExt;
+use futures_util::stream;
+use maru_testkit::upstream::{Fault, FaultEnd, Pace, Partial, Upstream, faults};
+use std::collections::HashSet;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+
+/// Longer than any fault may take: only a reply that hangs runs into it.
+const HANGS: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn each_fault_has_its_documented_end() {
+    let upstream = Upstream::start().await;
+    let faults = faults(Pace::short());
+    let names: HashSet<_> = faults.iter().map(|fault| fault.name).collect();
+    assert!(names.len() == faults.len() && faults.len() >= 44, "{} faults, {} names", faults.len(), names.len());
+    let wrong: Vec<_> = stream::iter(&faults)
+        .map(|fault| play(fault, &upstream))
+        .buffer_unordered(8)
+        .filter_map(|wrong| async { wrong })
+        .collect()
+        .await;
+    assert!(wrong.is_empty(), "{} of {} faults:\n{}", wrong.len(), faults.len(), wrong.join("\n"));
+    assert!(upstream.at_most_open(0, Duration::from_secs(5)).await, "{} connections are left", upstream.open_connections());
+}
+
+/// What is wrong with a fault's end, if anything.
+async fn play(fault: &Fault, upstream: &Upstream) -> Option<String> {
+    let name = fault.name;
+    let address = fault.install(upstream).expect("sockets");
+    let began = Instant::now();
+    let heard = {
+        let model = guarded(&address.base_url, name, Pace::short());
+        match timeout(HANGS, hear(&model, prompt("tell me a secret-prompt"))).await {
+            Ok(heard) => heard,
+            Err(_) => return Some(format!("{name}: hangs")),
+        }
+    };
+    println!("{name}: {:?} after {:?}", heard.error, began.elapsed());
+    let right = match (&fault.end, &heard.error) {
+        (FaultEnd::Completed { text }, None) => heard.end.is_some() && heard.text == *text,
+        (FaultEnd::Failed { fault, partial }, Some(error)) => {
+            let said = match partial {
+                Partial::Is(text) => heard.text == *text,
+                Partial::Begins(text) => heard.text.starts_with(text),
+            };
+            said && error.fault == *fault && !error.detail.contains(KEY) && !error.detail.contains("secret-prompt")
+        }
+        _ => false,
+    };
+    if !right {
+        let text: String = heard.text.chars().take(80).collect();
+        return Some(format!("{name}: {:?}, but it was {:?}, {:?} {text:?}", fault.end, heard.end, heard.error));
+    }
+    let calls = upstream.calls_of(name).len();
+    (calls != fault.calls).then(|| format!("{name}: {} calls, but it was {calls}", fault.calls))
+}

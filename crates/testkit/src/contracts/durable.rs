@@ -1,0 +1,353 @@
+//! What the suites of the durable ports share: a store of one's own, and things to put into it.
+
+use maru_domain::accounts::ports::{NewSession, NewUser};
+use maru_domain::accounts::{Session, User};
+use maru_domain::clock::Timestamp;
+use maru_domain::error::StoreError;
+use maru_domain::events::{RoomEvent, RoomEventKind};
+use maru_domain::ids::{InstanceId, MessageId, RoomId, RoomRef, SessionId, TurnId, UserId};
+use maru_domain::messages::ports::{NewSend, SendOutcome, SendTarget, Sent};
+use maru_domain::once::{Once, OnceKey};
+use maru_domain::rooms::ports::{Conversation, NewRoom};
+use maru_domain::rooms::{Room, RoomKind, TurnPolicy};
+use maru_domain::services::StorePorts;
+use maru_domain::turns::ports::{Checkpoint, Claimed, Ended, Ending, Lease, Written};
+use maru_domain::turns::{Turn, TurnStatus, TurnView};
+use serde_json::Map;
+use std::any::Any;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Names the tests of every durable port for an expression that opens an empty [`TestStore`].
+#[macro_export]
+macro_rules! store_contract {
+    ($new:expr) => {
+        mod users {
+            $crate::users_contract!($new);
+        }
+        mod sessions {
+            $crate::sessions_contract!($new);
+        }
+        mod keys {
+            $crate::keys_contract!($new);
+        }
+        mod rooms {
+            $crate::rooms_contract!($new);
+        }
+        mod messages {
+            $crate::messages_contract!($new);
+        }
+        mod turns {
+            $crate::turns_contract!($new);
+        }
+        mod events {
+            $crate::events_contract!($new);
+        }
+        mod once {
+            $crate::once_contract!($new);
+        }
+    };
+}
+
+/// An empty store, with the directory or database that it lives in. Both are gone when it is dropped.
+pub struct TestStore {
+    ports: StorePorts,
+    _home: Box<dyn Any + Send + Sync>,
+}
+
+impl TestStore {
+    /// A store that lives in `home`.
+    pub fn new(ports: StorePorts, home: impl Any + Send + Sync) -> Self {
+        Self { ports, _home: Box::new(home) }
+    }
+}
+
+impl Deref for TestStore {
+    type Target = StorePorts;
+
+    fn deref(&self) -> &StorePorts {
+        &self.ports
+    }
+}
+
+/// Long enough to outlast any test.
+pub const LONG: Duration = Duration::from_hours(1);
+/// Over before anybody can look.
+pub const OVER: Duration = Duration::ZERO;
+
+/// A time: so many seconds after the day on which all tests take place, and a few microseconds.
+#[must_use]
+pub fn at(second: i64) -> Timestamp {
+    micros(1_790_000_000_000_000 + second * 1_000_000 + 123_457)
+}
+
+/// So many microseconds after 1970.
+#[must_use]
+pub fn micros(micros: i64) -> Timestamp {
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MIN)
+}
+
+/// A new id; each sorts after those before it.
+#[must_use]
+pub fn id() -> Uuid {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let next = u128::from(NEXT.fetch_add(1, Ordering::Relaxed));
+    Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0000 | next)
+}
+
+/// A key of one user's sends.
+#[must_use]
+pub fn once(key: &str) -> OnceKey {
+    OnceKey {
+        scope: "somebody".into(),
+        route: "POST /somewhere".into(),
+        key: key.into(),
+        fingerprint: b"body".to_vec(),
+    }
+}
+
+/// The same key under another body.
+#[must_use]
+pub fn other_body(once: &OnceKey) -> OnceKey {
+    OnceKey { fingerprint: b"another body".to_vec(), ..once.clone() }
+}
+
+/// The right of `owner`.
+#[must_use]
+pub fn lease(owner: &str, lasts: Duration) -> Lease {
+    Lease { owner: InstanceId(owner.into()), lasts }
+}
+
+/// A user of that name.
+#[must_use]
+pub fn new_user(name: &str) -> NewUser {
+    NewUser {
+        id: UserId(id()),
+        username: name.into(),
+        email: format!("{name}@example.com"),
+        password_hash: "$argon2id$first".into(),
+        created_at: at(0),
+    }
+}
+
+/// A session of an hour, from second `from` on.
+#[must_use]
+pub fn new_session(from: i64) -> NewSession {
+    NewSession { id: SessionId(id()), created_at: at(from), expires_at: at(from + 3_600) }
+}
+
+/// A native room of nobody's.
+#[must_use]
+pub fn new_room() -> NewRoom {
+    NewRoom {
+        id: RoomId(id()),
+        kind: RoomKind::Native,
+        owner: None,
+        public_id: None,
+        name: String::new(),
+        system_prompt: String::new(),
+        model: None,
+        turn_policy: TurnPolicy::Queue,
+        metadata: Map::new(),
+        created_at: at(0),
+    }
+}
+
+/// A message to a room, from instance `one`.
+#[must_use]
+pub fn send_to(room: RoomId, content: &str) -> NewSend {
+    NewSend {
+        target: SendTarget::Room(room),
+        message_id: MessageId(id()),
+        content: content.into(),
+        metadata: Map::new(),
+        turn_id: TurnId(id()),
+        reply_id: MessageId(id()),
+        model: None,
+        withdraw_on_failure: false,
+        queue_limit: 20,
+        lease: lease("one", LONG),
+        once: None,
+        now: at(10),
+    }
+}
+
+/// A message to the open session of an owner.
+#[must_use]
+pub fn send_to_session(owner: UserId, content: &str) -> NewSend {
+    let new_room = RoomId(id());
+    NewSend { target: SendTarget::Session { owner, new_room }, ..send_to(new_room, content) }
+}
+
+/// The end of a turn under the fence that `turn` shows.
+#[must_use]
+pub fn ending(turn: &Turn, status: TurnStatus, text: &str) -> Ending {
+    Ending {
+        turn: turn.id,
+        fence: turn.fence,
+        status,
+        text: text.into(),
+        usage: None,
+        error: None,
+        withdraw: false,
+        now: at(20),
+    }
+}
+
+/// The end that takes the turn back.
+#[must_use]
+pub fn withdrawal(turn: &Turn) -> Ending {
+    Ending { withdraw: true, ..ending(turn, TurnStatus::Failed, "") }
+}
+
+/// Partial text under the fence that `turn` shows.
+#[must_use]
+pub fn partial(turn: &Turn, text: &str) -> Checkpoint {
+    Checkpoint { turn: turn.id, fence: turn.fence, text: text.into(), now: at(15) }
+}
+
+/// What was done now.
+pub fn done<T: std::fmt::Debug>(outcome: Result<Once<T>, StoreError>) -> T {
+    match outcome {
+        Ok(Once::Done(value)) => value,
+        other => panic!("not done: {other:?}"),
+    }
+}
+
+/// What had been done before.
+pub fn replayed<T: std::fmt::Debug>(outcome: Result<Once<T>, StoreError>) -> T {
+    match outcome {
+        Ok(Once::Replayed(value)) => value,
+        other => panic!("not a replay: {other:?}"),
+    }
+}
+
+/// The name of the rule that was violated.
+pub fn conflict<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> String {
+    match outcome {
+        Err(StoreError::Conflict(name)) => name,
+        other => panic!("not a conflict: {other:?}"),
+    }
+}
+
+/// What a store that works has answered.
+pub fn ok<T>(outcome: Result<T, StoreError>) -> T {
+    match outcome {
+        Ok(value) => value,
+        Err(error) => panic!("the store has failed: {error:?}"),
+    }
+}
+
+/// What must be there.
+pub fn there<T>(outcome: Result<Option<T>, StoreError>) -> T {
+    match ok(outcome) {
+        Some(value) => value,
+        None => panic!("it is not there"),
+    }
+}
+
+/// Makes a user.
+pub async fn user(store: &StorePorts, name: &str) -> User {
+    done(store.users.register(new_user(name), None, None).await).0
+}
+
+/// Makes a session.
+pub async fn session(store: &StorePorts, user: &User, from: i64) -> Session {
+    done(store.sessions.open(user.id, new_session(from), None).await)
+}
+
+/// Makes a native room of nobody's.
+pub async fn room(store: &StorePorts) -> Room {
+    ok(store.rooms.create(new_room()).await)
+}
+
+/// The room as it is now.
+pub async fn room_now(store: &StorePorts, id: RoomId) -> Room {
+    there(store.rooms.find(RoomRef::Id(id)).await)
+}
+
+/// Sends what must be stored now.
+pub async fn sent(store: &StorePorts, send: NewSend) -> Sent {
+    match store.messages.send(send).await {
+        Ok(SendOutcome::Stored(Once::Done(sent))) => *sent,
+        other => panic!("the message was not stored: {other:?}"),
+    }
+}
+
+/// Sends what was stored before.
+pub async fn sent_again(store: &StorePorts, send: NewSend) -> Sent {
+    match store.messages.send(send).await {
+        Ok(SendOutcome::Stored(Once::Replayed(sent))) => *sent,
+        other => panic!("the message was not replayed: {other:?}"),
+    }
+}
+
+/// Sends a message whose turn completes with `reply`.
+pub async fn exchange(store: &StorePorts, room: RoomId, content: &str, reply: &str) -> Sent {
+    let sent = sent(store, send_to(room, content)).await;
+    there(store.turns.finish(ending(&sent.turn, TurnStatus::Completed, reply)).await);
+    sent
+}
+
+/// The turn as it is now.
+pub async fn turn_now(store: &StorePorts, id: TurnId) -> TurnView {
+    there(store.turns.find(id).await)
+}
+
+/// Takes up the one turn of a room that is free, now or in a moment.
+pub async fn take_up(store: &StorePorts, room: RoomId, owner: &str, lasts: Duration) -> Claimed {
+    let free = async {
+        loop {
+            if let Some(claimed) = ok(store.turns.claim(lease(owner, lasts), Some(room), 1).await).pop() {
+                return claimed;
+            }
+        }
+    };
+    super::soon("a turn is free", free).await
+}
+
+/// Stores partial text, which must be kept.
+pub async fn kept(store: &StorePorts, turn: &Turn, text: &str) {
+    assert_eq!(ok(store.turns.checkpoint(partial(turn, text)).await), Written::Kept);
+}
+
+/// Ends a turn as completed, which must succeed.
+pub async fn complete(store: &StorePorts, turn: &Turn, text: &str) -> Ended {
+    there(store.turns.finish(ending(turn, TurnStatus::Completed, text)).await)
+}
+
+/// All events of a room.
+pub async fn events(store: &StorePorts, room: RoomId) -> Vec<RoomEvent> {
+    ok(store.events.after(room, 0, 1_000_000).await)
+}
+
+/// The kinds of the events of a room after `seq`.
+pub async fn kinds_after(store: &StorePorts, room: RoomId, seq: i64) -> Vec<RoomEventKind> {
+    ok(store.events.after(room, seq, 1_000_000).await).into_iter().map(|event| event.kind).collect()
+}
+
+/// Checks what holds of every room at every instant, and answers the room.
+pub async fn sound(store: &StorePorts, room: RoomId) -> Conversation {
+    let conversation = there(store.rooms.conversation(room).await);
+    let Conversation { room, messages } = &conversation;
+    let events = events(store, room.id).await;
+    let numbers: Vec<i64> = events.iter().map(|event| event.seq).collect();
+    assert_eq!(numbers, (1..=room.last_seq).collect::<Vec<_>>(), "the numbers of a room's events have no gap");
+    assert_eq!(usize::try_from(room.message_count), Ok(messages.len()));
+    assert!(messages.is_sorted_by(|one, next| one.seq < next.seq && one.number < next.number));
+    let ended = events.iter().filter(|event| event.kind == RoomEventKind::TurnDone);
+    let mut ended: Vec<Uuid> = ended.map(|event| event.subject).collect();
+    let all = ended.len();
+    ended.sort_unstable();
+    ended.dedup();
+    assert_eq!(ended.len(), all, "a turn ends once");
+    conversation
+}
+
+/// The places of a room's messages.
+#[must_use]
+pub fn places(conversation: &Conversation) -> Vec<i64> {
+    conversation.messages.iter().map(|message| message.seq).collect()
+}
