@@ -63,6 +63,8 @@ struct State {
 /// The breaker of one model of one provider.
 #[derive(Debug)]
 pub(crate) struct Breaker {
+    /// Of what, for the log.
+    name: String,
     settings: BreakerSettings,
     began: Instant,
     state: Mutex<State>,
@@ -77,9 +79,9 @@ pub(crate) struct Ticket {
 }
 
 impl Breaker {
-    pub(crate) fn new(settings: BreakerSettings) -> Arc<Self> {
+    pub(crate) fn new(name: &str, settings: BreakerSettings) -> Arc<Self> {
         let state = State { phase: Phase::Closed, age: 0, in_a_row: 0, slices: [Slice::default(); SLICES] };
-        Arc::new(Self { settings, began: Instant::now(), state: Mutex::new(state) })
+        Arc::new(Self { name: name.to_owned(), settings, began: Instant::now(), state: Mutex::new(state) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -120,7 +122,7 @@ impl Breaker {
         let width = (self.settings.window / SLICES as u32).as_millis().max(1);
         let number = u64::try_from(self.began.elapsed().as_millis() / width).unwrap_or(u64::MAX);
         if state.count(number, worked, &self.settings) {
-            tracing::warn!(open = ?self.settings.open, "the breaker opens: the provider fails too often");
+            tracing::warn!(model = self.name, open = ?self.settings.open, "the breaker opens: the provider fails too often");
             state.enter(Phase::Open { until: Instant::now() + self.settings.open });
         }
     }
@@ -214,7 +216,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn five_in_a_row_open_it_and_one_probe_closes_it() {
-        let breaker = Breaker::new(BreakerSettings::default());
+        let breaker = Breaker::new("m", BreakerSettings::default());
         verdicts(&breaker, &[false, false, false, false, true, false, false, false, false]);
         assert!(!breaker.is_open());
         verdicts(&breaker, &[false]);
@@ -230,7 +232,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_failed_probe_opens_it_for_another_while() {
-        let breaker = Breaker::new(BreakerSettings::default());
+        let breaker = Breaker::new("m", BreakerSettings::default());
         verdicts(&breaker, &[false; 5]);
         seconds(30).await;
         breaker.admit().expect("a probe").failed();
@@ -241,7 +243,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_probe_that_was_given_up_leaves_the_place_to_the_next() {
-        let breaker = Breaker::new(BreakerSettings::default());
+        let breaker = Breaker::new("m", BreakerSettings::default());
         verdicts(&breaker, &[false; 5]);
         seconds(30).await;
         drop(breaker.admit().expect("a probe"));
@@ -254,14 +256,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn half_of_twenty_in_half_a_minute_open_it() {
-        let breaker = Breaker::new(BreakerSettings::default());
+        let breaker = Breaker::new("m", BreakerSettings::default());
         let mixed: Vec<_> = (0..19).map(|n| n % 2 == 0).collect();
         verdicts(&breaker, &mixed);
         assert!(!breaker.is_open(), "19 calls are too few");
         verdicts(&breaker, &[false]);
         assert!(breaker.is_open());
 
-        let slow = Breaker::new(BreakerSettings::default());
+        let slow = Breaker::new("m", BreakerSettings::default());
         for _ in 0..40 {
             verdicts(&slow, &[true, false]);
             seconds(4).await;
@@ -271,7 +273,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn verdicts_of_calls_from_before_do_not_count() {
-        let breaker = Breaker::new(BreakerSettings::default());
+        let breaker = Breaker::new("m", BreakerSettings::default());
         let old: Vec<_> = (0..10).filter_map(|_| breaker.admit()).collect();
         verdicts(&breaker, &[false; 5]);
         seconds(30).await;

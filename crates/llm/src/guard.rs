@@ -45,6 +45,14 @@ impl Default for GuardSettings {
     }
 }
 
+impl GuardSettings {
+    /// The places of one provider, for [`Guard::sharing`]. At least one.
+    #[must_use]
+    pub fn places(&self) -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(self.at_once.clamp(1, Semaphore::MAX_PERMITS)))
+    }
+}
+
 /// One model of one provider, guarded. The breaker and the retry budget are this guard's; the places
 /// may be shared with the provider's other models.
 pub struct Guard {
@@ -74,8 +82,7 @@ impl Guard {
     /// Guards `model`; `name` is for the log.
     #[must_use]
     pub fn new(name: impl Into<String>, model: Arc<dyn ChatModel>, settings: GuardSettings) -> Self {
-        let places = Arc::new(Semaphore::new(settings.at_once));
-        Self::sharing(places, name, model, settings)
+        Self::sharing(settings.places(), name, model, settings)
     }
 
     /// Guards `model`, which shares its provider's places with others: `settings.at_once` is not used.
@@ -86,8 +93,9 @@ impl Guard {
         model: Arc<dyn ChatModel>,
         settings: GuardSettings,
     ) -> Self {
-        let (breaker, budget) = (Breaker::new(settings.breaker), Budget::new(settings.retry));
-        Self { name: name.into(), model, settings, breaker, budget, places }
+        let name = name.into();
+        let (breaker, budget) = (Breaker::new(&name, settings.breaker), Budget::new(settings.retry));
+        Self { name, model, settings, breaker, budget, places }
     }
 
     async fn place(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, ModelError> {

@@ -176,7 +176,7 @@ impl Registry {
         if name.is_empty() || name == DEMO || name.contains('/') || self.providers.contains_key(&name) {
             return Err(LlmError::ProviderName { provider: name });
         }
-        let places = Arc::new(Semaphore::new(self.settings.guard.at_once.clamp(1, Semaphore::MAX_PERMITS)));
+        let places = self.settings.guard.places();
         let provider = Provider { settings, http, places };
         // Made once even for a provider that lists nothing: bad settings are told at the start.
         self.guarded(&provider, DEMO)?;

@@ -177,7 +177,6 @@ async fn transaction<T: Send + 'static>(
     Transactions::begin_transaction_sql(conn, begin).await.map_err(unavailable)?;
     match work(conn).await {
         Ok(value) => {
-            maru_domain::fail_point!("turn.before_commit");
             // A connection that breaks during COMMIT leaves the outcome unknown.
             Transactions::commit_transaction(conn).await.map_err(|error| match from_diesel(error) {
                 StoreError::Unavailable { source, .. } => StoreError::Unavailable { certain: false, source },

@@ -6,11 +6,20 @@
 #![expect(clippy::panic, reason = "test support: a broken rule ends the test with a message")]
 
 pub mod bus;
+pub mod durable;
+pub mod events;
 pub mod hand_clock;
 pub mod identity_cache;
+pub mod keys;
 pub mod limiter;
+pub mod messages;
+pub mod once;
 pub mod page_cache;
+pub mod rooms;
+pub mod sessions;
 pub mod stream_buffer;
+pub mod turns;
+pub mod users;
 
 use std::time::Duration;
 

@@ -10,6 +10,8 @@ mod conversation;
 mod faults;
 mod request;
 mod script;
+#[cfg(test)]
+mod tests;
 
 pub use call::{Call, CallEnd};
 pub use faults::{Address, Fault, FaultEnd, Pace, Partial, Place, faults};

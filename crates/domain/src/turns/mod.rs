@@ -16,7 +16,7 @@ pub use registry::{Settled, SettledVersion, Watch};
 pub use service::Turns;
 
 /// The twelve places where a test may end the process, in the order in which a turn passes them.
-/// Four of them lie in the store, inside a transaction.
+/// Two of them, `after_insert` and `before_commit`, lie in the store, inside the send's transaction.
 pub const FAIL_POINTS: [&str; 12] = [
     "turn.authorized",
     "turn.before_transaction",

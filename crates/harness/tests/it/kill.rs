@@ -1,10 +1,12 @@
 //! `kill -9` under load: what was acknowledged is there, once, in order (reliability.md R1, R6).
 
-use maru_harness::history::writers::{Attempt, Member, Problem, Writers};
+use maru_domain::ids::RoomRef;
+use maru_domain::messages::{Message, Role};
+use maru_harness::history::writers::{Attempt, Problem, Writers};
 use maru_harness::history::{History, Kind, Op, Seen, Status, check, summary};
 use maru_harness::server::{Launch, TestServer};
+use maru_store::{Durability, Location, Store};
 use maru_testkit::throwaway::{Postgres, sqlite_dir};
-use serde_json::Value;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -20,18 +22,19 @@ const SETTLED: Duration = Duration::from_secs(60);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_on_sqlite() -> Result<(), Problem> {
     let dir = sqlite_dir();
-    let server = Launch::new(BINARY).home(dir.path()).start().await?;
-    kill_again_and_again(server).await
+    let url = format!("sqlite:{}/maru.db", dir.path().display());
+    let server = Launch::new(BINARY).home(dir.path()).store(&url).start().await?;
+    kill_again_and_again(server, url).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_on_postgres() -> Result<(), Problem> {
     let database = Postgres::shared().await.database().await;
     let server = Launch::new(BINARY).store(&database.url).start().await?;
-    kill_again_and_again(server).await
+    kill_again_and_again(server, database.url.clone()).await
 }
 
-async fn kill_again_and_again(mut server: TestServer) -> Result<(), Problem> {
+async fn kill_again_and_again(mut server: TestServer, url: String) -> Result<(), Problem> {
     let history = Arc::new(History::new());
     let writers = Writers::start(&history, &server.address(), &WRITERS).await?;
     let mut slowest = Duration::ZERO;
@@ -56,11 +59,12 @@ async fn kill_again_and_again(mut server: TestServer) -> Result<(), Problem> {
         .await;
         assert_eq!(probe.ok(), Some(Attempt::Acknowledged), "{} takes no more messages", member.room);
     }
+    let store = Store::open(&Location::parse(&url)?, Durability::Full, 1).await?;
     for member in &members {
         let chats = member.read(&history, "last", true).await?;
         assert_eq!(chats.len(), 1, "{}: the writers of one user share one session", member.room);
         for chat in &chats {
-            read_natively(&history, member, chat.chat_id, settled).await?;
+            read_store(&history, &store, &member.room, chat.chat_id, settled).await?;
         }
     }
     let anomalies = check(&history.ops());
@@ -76,16 +80,18 @@ async fn kill_again_and_again(mut server: TestServer) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Reads the room once more by the native API, which shows numbers and states: as soon as every reply is terminal, or at `settled`.
-async fn read_natively(
+/// Reads the room once more from the database, which knows numbers and states: as soon as every reply
+/// is terminal, or at `settled`.
+async fn read_store(
     history: &History,
-    member: &Member,
+    store: &Store,
+    room: &str,
     chat_id: i64,
     settled: Instant,
 ) -> Result<(), Problem> {
     loop {
         let t0 = history.now();
-        let seen = native_messages(member, chat_id).await?;
+        let seen = stored_turns(store, chat_id).await?;
         if seen.iter().any(|turn| turn.done != Some(true)) && Instant::now() < settled {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
@@ -93,12 +99,12 @@ async fn read_natively(
         history.record(Op {
             t0,
             t1: history.now(),
-            client: "native".into(),
-            room: member.room.clone(),
+            client: "store".into(),
+            room: room.to_owned(),
             op: Kind::Read,
             status: Status::Ok,
             seen,
-            transport: "v1".into(),
+            transport: "store".into(),
             quiet: true,
             ..Op::default()
         });
@@ -106,39 +112,27 @@ async fn read_natively(
     }
 }
 
-async fn native_messages(member: &Member, chat_id: i64) -> Result<Vec<Seen>, Problem> {
-    let mut messages = Vec::new();
-    let mut after = String::new();
-    loop {
-        let path = format!("/v1/rooms/{chat_id}/messages?limit=200{after}");
-        let page: Value = member.client.request(reqwest::Method::GET, &path, None, None).await?.value()?;
-        messages.extend(page["data"].as_array().cloned().unwrap_or_default());
-        match page["next"].as_str() {
-            Some(next) if page["has_more"] == true => after = format!("&after={next}"),
-            _ => break,
-        }
-    }
-    let (asked, replies): (Vec<_>, Vec<_>) = messages.iter().partition(|message| message["role"] == "user");
-    let replies: HashMap<_, _> =
-        replies.into_iter().map(|reply| (reply["turn_id"].as_str(), reply)).collect();
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let turn = |message: &&Value| {
-        let reply = replies.get(&message["turn_id"].as_str());
-        let done = reply.is_some_and(|reply| {
-            matches!(reply["status"].as_str(), Some("completed" | "failed" | "cancelled" | "interrupted"))
-        });
+/// What the database holds of a room, turn by turn.
+async fn stored_turns(store: &Store, chat_id: i64) -> Result<Vec<Seen>, Problem> {
+    let room = store.ports.rooms.find(RoomRef::Number(chat_id)).await?.ok_or("the room is gone")?;
+    let conversation = store.ports.rooms.conversation(room.id).await?.ok_or("the room is gone")?;
+    let (asked, replies): (Vec<_>, Vec<_>) =
+        conversation.messages.iter().partition(|message| message.role == Role::User);
+    let replies: HashMap<_, _> = replies.into_iter().map(|reply| (reply.turn_id, reply)).collect();
+    let turn = |message: &&Message| {
+        let reply = replies.get(&message.turn_id);
         Seen {
-            body: text(&message["content"]).unwrap_or_default(),
-            id: text(&message["id"]),
-            seq: message["seq"].as_u64(),
-            reply: reply.and_then(|reply| text(&reply["content"])),
-            done: Some(done),
+            body: message.content.clone(),
+            id: Some(message.number.to_string()),
+            seq: u64::try_from(message.seq).ok(),
+            reply: reply.map(|reply| reply.content.clone()),
+            done: Some(reply.is_some_and(|reply| reply.status.is_terminal())),
         }
     };
     Ok(asked.iter().map(turn).collect())
 }
 
-/// A random time between two numbers of milliseconds.
 fn between(least: u64, most: u64) -> Duration {
-    Duration::from_millis(least + RandomState::new().hash_one(Instant::now()) % (most - least + 1))
+    let random = RandomState::new().hash_one(Instant::now().elapsed());
+    Duration::from_millis(least + random % (most - least))
 }

@@ -12,6 +12,18 @@ const KEEP_IDLE: Duration = Duration::from_secs(15);
 pub(crate) fn client(connect_timeout: Duration) -> Result<reqwest::Client, LlmError> {
     // Whoever is first wins; `ring` is the only provider in the tree, so a second call changes nothing.
     rustls::crypto::ring::default_provider().install_default().ok();
+    let usual = builder(connect_timeout).build();
+    usual.or_else(|error| {
+        // A machine without root certificates still reaches the model server next door over http://.
+        tracing::warn!(%error, "no usable root certificates: providers at https:// addresses cannot be reached");
+        let nobody = rustls::RootCertStore::empty();
+        let tls = rustls::ClientConfig::builder().with_root_certificates(nobody).with_no_client_auth();
+        let trusting_nobody = builder(connect_timeout).tls_backend_preconfigured(tls);
+        trusting_nobody.build().map_err(|error| LlmError::Client(error.to_string()))
+    })
+}
+
+fn builder(connect_timeout: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .connect_timeout(connect_timeout)
         .redirect(reqwest::redirect::Policy::none())
@@ -25,8 +37,6 @@ pub(crate) fn client(connect_timeout: Duration) -> Result<reqwest::Client, LlmEr
         .http1_only()
         .pool_idle_timeout(KEEP_IDLE)
         .user_agent(concat!("maru/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| LlmError::Client(error.to_string()))
 }
 
 /// The address without a slash at its end, if it is one that a request can go to.

@@ -28,7 +28,12 @@ pub(super) fn of_sending(error: &reqwest::Error) -> ModelError {
 
 /// An answer with a status that is not 200.
 pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8], key: &str) -> ModelError {
-    let value = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let value = match serde_json::from_slice(body) {
+        // Some wrap the one error in a list.
+        Ok(Value::Array(list)) => list.into_iter().next().unwrap_or_default(),
+        Ok(value) => value,
+        Err(_) => Value::Null,
+    };
     let object = value.get("error").or_else(|| value.get("detail")).unwrap_or(&value);
     let fault = if status.as_u16() == 429 && is_spent(object) {
         ModelFault::Refused
@@ -230,6 +235,13 @@ mod tests {
             of_status(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new(), spent, "").fault,
             ModelFault::Refused
         );
+    }
+
+    #[test]
+    fn an_error_in_a_list_is_found() {
+        let list = br#"[{"error":{"code":400,"message":"in a list"}}]"#;
+        let error = of_status(StatusCode::BAD_REQUEST, &HeaderMap::new(), list, "");
+        assert_eq!(error.detail, "status 400: 400: in a list");
     }
 
     #[test]

@@ -16,6 +16,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 /// So much of an error's body is read, and so long is it waited for: the status says enough.
 const ERROR_BODY: usize = 16 * 1024;
 const ERROR_BODY_WAIT: Duration = Duration::from_secs(2);
+/// So long the end of the transfer is waited for after the end of the reply; mostly it is there.
+const READ_OUT: Duration = Duration::from_millis(20);
 /// So much white space may stand before an answer.
 const BLANK: usize = 1024;
 
@@ -53,7 +55,7 @@ pub(super) async fn pieces(
     let (begin, first) = begin(&mut body).await?;
     let body = stream::iter([Ok(begin)]).chain(body).boxed();
     match first {
-        Some(b'{') => whole(body, limits, key).await,
+        Some(b'{') => whole(body, &since_event, limits, key).await,
         Some(b'<') => Err(ModelError::new(ModelFault::Malformed, "a web page instead of an answer")),
         _ => Ok(Events::new(body, since_event, limits, key).into_pieces()),
     }
@@ -117,10 +119,17 @@ async fn begin(body: &mut Body) -> Result<(Bytes, Option<u8>), ModelError> {
 }
 
 /// A server that does not stream answers in one JSON text.
-async fn whole(mut body: Body, limits: Limits, key: &str) -> Result<Pieces, ModelError> {
+async fn whole(
+    mut body: Body,
+    since_event: &AtomicUsize,
+    limits: Limits,
+    key: &str,
+) -> Result<Pieces, ModelError> {
     let mut text = BytesMut::new();
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|Broken(error)| error)?;
+        // It has no lines: the limit of the answer is the one that counts.
+        since_event.store(0, Ordering::Relaxed);
         if text.len() + chunk.len() > limits.answer {
             return Err(ModelError::new(ModelFault::TooLarge, "the answer is larger than allowed"));
         }
@@ -196,6 +205,9 @@ impl Events {
                 return None;
             }
             let piece = events.piece().await;
+            if matches!(piece, Ok(Piece::End { .. })) {
+                events.read_out().await;
+            }
             events.over = !matches!(piece, Ok(Piece::Text(_)));
             Some((piece, events))
         })
@@ -222,6 +234,13 @@ impl Events {
                 return Ok(piece);
             }
         }
+    }
+
+    /// Reads what little may follow a whole reply: only a connection that was read to the end of the
+    /// answer can serve the next one, and saves it the handshakes.
+    async fn read_out(&mut self) {
+        let rest = async { while let Some(Ok(_)) = self.events.next().await {} };
+        timeout(READ_OUT, rest).await.ok();
     }
 
     fn take(&mut self, event: Sse) -> Result<Option<Piece>, ModelError> {

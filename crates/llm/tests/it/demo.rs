@@ -16,20 +16,50 @@ async fn says(text: &str) -> String {
 
 #[tokio::test]
 async fn it_always_says_that_it_is_a_demo_and_how_to_get_more() {
-    for text in ["", " ", "hello", "help", "What is maru?", "How many messages?", "what did I say before?", "\u{0}", "🙂", "x", "how do I use OpenAI here"] {
+    for text in [
+        "",
+        " ",
+        "hello",
+        "help",
+        "What is maru?",
+        "How many messages?",
+        "what did I say before?",
+        "\u{0}",
+        "🙂",
+        "x",
+        "how do I use OpenAI here",
+    ] {
         let said = says(text).await;
-        assert!(said.contains("demo model") && said.contains("maru serve --model openai/gpt-4o-mini") && said.contains("OPENAI_API_KEY"), "{text:?}: {said}");
+        assert!(
+            said.contains("demo model")
+                && said.contains("maru serve --model openai/gpt-4o-mini")
+                && said.contains("OPENAI_API_KEY"),
+            "{text:?}: {said}"
+        );
     }
-    for text in ["안녕", "도움말", "마루가 뭐예요?", "메시지가 몇 개야?", "내가 뭐라고 했어?", "오늘 날씨는?"] {
+    for text in ["안녕", "도움말", "마루가 뭐예요?", "메시지가 몇 개야?", "내가 뭐라고 했어?", "오늘 날씨는?"]
+    {
         let said = says(text).await;
-        assert!(said.contains("데모 모델") && said.contains("maru serve --model openai/gpt-4o-mini"), "{text:?}: {said}");
+        assert!(
+            said.contains("데모 모델") && said.contains("maru serve --model openai/gpt-4o-mini"),
+            "{text:?}: {said}"
+        );
     }
 }
 
 #[tokio::test]
 async fn it_knows_the_conversation() {
     let talk = |last| {
-        talk(Some("be kind"), &[(Role::User, "my name is Ada"), (Role::Assistant, "noted"), (Role::User, "I like tea"), (Role::Assistant, "good"), (Role::User, last)])
+        talk(
+            Some("be kind"),
+            &[
+                (Role::User, "my name is Ada"),
+                (Role::Assistant, "noted"),
+                (Role::User, "I like tea"),
+                (Role::Assistant, "good"),
+                (Role::User, last),
+            ],
+        )
     };
     let heard = |last| async move { hear(&Demo::default(), talk(last)).await.text };
     assert!(heard("What did I say before?").await.contains("> I like tea"));
@@ -37,7 +67,12 @@ async fn it_knows_the_conversation() {
     assert!(heard("메시지가 몇 개예요?").await.contains("메시지가 3개"));
     assert!(heard("내가 뭐라고 했어?").await.contains("> I like tea"));
     let echo = heard("the quick brown fox").await;
-    assert!(echo.contains("> the quick brown fox") && echo.contains("4 words in your 3rd message") && echo.contains("a prompt of its own"), "{echo}");
+    assert!(
+        echo.contains("> the quick brown fox")
+            && echo.contains("4 words in your 3rd message")
+            && echo.contains("a prompt of its own"),
+        "{echo}"
+    );
     assert!(says("what did I say before").await.contains("first message"));
     assert!(!says("Delhi is hot").await.contains("Hello!"), "hi is a word, not an ending");
     assert!(says(&"long ".repeat(10_000)).await.len() < 2_000);
@@ -52,7 +87,10 @@ async fn the_text_depends_on_the_prompt_alone_and_is_ready_at_once() {
             Piece::Text(more) => text.push_str(&more),
             Piece::End { usage, .. } => {
                 let usage = usage.expect("counted");
-                assert_eq!((usage.input_tokens, usage.output_tokens), (2, i64::try_from(text.split_whitespace().count()).expect("small")));
+                assert_eq!(
+                    (usage.input_tokens, usage.output_tokens),
+                    (2, i64::try_from(text.split_whitespace().count()).expect("small"))
+                );
                 break;
             }
         }

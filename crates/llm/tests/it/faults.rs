@@ -3,6 +3,7 @@
 use crate::support::{KEY, guarded, hear, prompt};
 use futures_util::StreamExt;
 use futures_util::stream;
+use maru_domain::turns::ports::ModelFault;
 use maru_testkit::upstream::{Fault, FaultEnd, Pace, Partial, Upstream, faults};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -16,7 +17,12 @@ async fn each_fault_has_its_documented_end() {
     let upstream = Upstream::start().await;
     let faults = faults(Pace::short());
     let names: HashSet<_> = faults.iter().map(|fault| fault.name).collect();
-    assert!(names.len() == faults.len() && faults.len() >= 44, "{} faults, {} names", faults.len(), names.len());
+    assert!(
+        names.len() == faults.len() && faults.len() >= 44,
+        "{} faults, {} names",
+        faults.len(),
+        names.len()
+    );
     let wrong: Vec<_> = stream::iter(&faults)
         .map(|fault| play(fault, &upstream))
         .buffer_unordered(8)
@@ -24,7 +30,11 @@ async fn each_fault_has_its_documented_end() {
         .collect()
         .await;
     assert!(wrong.is_empty(), "{} of {} faults:\n{}", wrong.len(), faults.len(), wrong.join("\n"));
-    assert!(upstream.at_most_open(0, Duration::from_secs(5)).await, "{} connections are left", upstream.open_connections());
+    assert!(
+        upstream.at_most_open(0, Duration::from_secs(5)).await,
+        "{} connections are left",
+        upstream.open_connections()
+    );
 }
 
 /// What is wrong with a fault's end, if anything.
@@ -47,14 +57,44 @@ async fn play(fault: &Fault, upstream: &Upstream) -> Option<String> {
                 Partial::Is(text) => heard.text == *text,
                 Partial::Begins(text) => heard.text.starts_with(text),
             };
-            said && error.fault == *fault && !error.detail.contains(KEY) && !error.detail.contains("secret-prompt")
+            said && error.fault == *fault
+                && !error.detail.contains(KEY)
+                && !error.detail.contains("secret-prompt")
         }
         _ => false,
     };
     if !right {
         let text: String = heard.text.chars().take(80).collect();
-        return Some(format!("{name}: {:?}, but it was {:?}, {:?} {text:?}", fault.end, heard.end, heard.error));
+        return Some(format!(
+            "{name}: {:?}, but it was {:?}, {:?} {text:?}",
+            fault.end, heard.end, heard.error
+        ));
     }
     let calls = upstream.calls_of(name).len();
     (calls != fault.calls).then(|| format!("{name}: {} calls, but it was {calls}", fault.calls))
+}
+
+#[test]
+fn the_operators_page_knows_every_fault_and_every_code() {
+    let page = include_str!("../../../../docs/UPSTREAM-FAULTS.md");
+    let words: HashSet<_> = page.split(|c: char| !c.is_alphanumeric() && c != '-').collect();
+    let missing: Vec<_> =
+        faults(Pace::real()).iter().map(|fault| fault.name).filter(|name| !words.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    for fault in [
+        ModelFault::Unreachable,
+        ModelFault::TimedOut,
+        ModelFault::Unauthorized,
+        ModelFault::UnknownModel,
+        ModelFault::Refused,
+        ModelFault::RateLimited,
+        ModelFault::Failing,
+        ModelFault::Malformed,
+        ModelFault::Truncated,
+        ModelFault::TooLarge,
+        ModelFault::CircuitOpen,
+        ModelFault::Busy,
+    ] {
+        assert!(page.contains(&format!("| `{}` | {} |", fault.code(), fault.text())), "{fault:?}");
+    }
 }

@@ -23,7 +23,13 @@ fn fault(heard: &Heard) -> Option<ModelFault> {
 
 #[tokio::test(start_paused = true)]
 async fn what_may_pass_is_asked_three_times_in_all() {
-    for step in [ModelFault::Unreachable, ModelFault::TimedOut, ModelFault::RateLimited, ModelFault::Failing, ModelFault::Truncated] {
+    for step in [
+        ModelFault::Unreachable,
+        ModelFault::TimedOut,
+        ModelFault::RateLimited,
+        ModelFault::Failing,
+        ModelFault::Truncated,
+    ] {
         let fake = Fake::new(calls(2, Step::Fail(step)));
         assert_eq!(ask(&fake).await.text, "ab", "{step:?}");
         let fake = Fake::new(calls(3, Step::Fail(step)));
@@ -36,7 +42,13 @@ async fn what_may_pass_is_asked_three_times_in_all() {
 
 #[tokio::test(start_paused = true)]
 async fn what_does_not_pass_is_asked_once() {
-    for step in [ModelFault::Unauthorized, ModelFault::UnknownModel, ModelFault::Refused, ModelFault::Malformed, ModelFault::TooLarge] {
+    for step in [
+        ModelFault::Unauthorized,
+        ModelFault::UnknownModel,
+        ModelFault::Refused,
+        ModelFault::Malformed,
+        ModelFault::TooLarge,
+    ] {
         let fake = Fake::new(calls(1, Step::Fail(step)));
         assert_eq!((fault(&ask(&fake).await), fake.count()), (Some(step), 1));
     }
@@ -67,25 +79,37 @@ async fn empty_text_is_not_a_token() {
 
 #[tokio::test(start_paused = true)]
 async fn the_provider_says_when() {
-    for (asked, times) in [(0, vec![0, 0, 0]), (5, vec![0, 5, 10]), (60, vec![0, 60, 120]), (61, vec![0]), (3_600, vec![0])] {
+    for (asked, times) in
+        [(0, vec![0, 0, 0]), (5, vec![0, 5, 10]), (60, vec![0, 60, 120]), (61, vec![0]), (3_600, vec![0])]
+    {
         let asked = Duration::from_secs(asked);
         let fake = Fake::new([vec![Step::FailFor(ModelFault::RateLimited, asked)]]);
         let heard = ask(&fake).await;
         let waited: Vec<_> = fake.times().iter().map(Duration::as_secs).collect();
         assert_eq!(waited, times, "{asked:?}");
-        assert_eq!(heard.error.map(|error| (error.fault, error.retry_after)), Some((ModelFault::RateLimited, Some(asked))));
+        assert_eq!(
+            heard.error.map(|error| (error.fault, error.retry_after)),
+            Some((ModelFault::RateLimited, Some(asked)))
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_wait_reaches_beyond_the_total() {
     let fake = Fake::new([vec![Step::Wait(50), Step::Fail(ModelFault::Failing)]]);
-    let retry = RetrySettings { least: Duration::from_secs(20), most: Duration::from_secs(20), ..RetrySettings::default() };
+    let retry = RetrySettings {
+        least: Duration::from_secs(20),
+        most: Duration::from_secs(20),
+        ..RetrySettings::default()
+    };
     let settings = GuardSettings { total: Duration::from_secs(100), retry, ..GuardSettings::default() };
     let began = tokio::time::Instant::now();
     let heard = hear(&Guard::new("fake", fake.clone(), settings), prompt("x")).await;
     // 50 s, 20 s of waiting, 30 s of the second try: then the total is over.
-    assert_eq!((began.elapsed().as_secs(), fake.count(), fault(&heard)), (100, 2, Some(ModelFault::TimedOut)));
+    assert_eq!(
+        (began.elapsed().as_secs(), fake.count(), fault(&heard)),
+        (100, 2, Some(ModelFault::TimedOut))
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use maru_testkit::upstream::{Call, Pace, Script, Upstream, faults};
 use std::time::Duration;
 
 /// What the kernel's socket buffers may hold on both sides, above what was read.
-const IN_SOCKETS: u64 = 12 << 20;
+const IN_SOCKETS: u64 = 32 << 20;
 
 async fn play(upstream: &Upstream, name: &str) -> (ModelFault, Call) {
     let all = faults(Pace::short());
@@ -43,7 +43,9 @@ async fn a_stream_of_nothing_ends_at_the_limit_of_the_wire() {
     let event = format!(r#"{{"choices":[],"padding":"{}"}}"#, "x".repeat(60_000));
     upstream.script("nothing", Script::stream().repeat(&event, u64::MAX, Duration::ZERO));
     let limits = Limits { stream: 16 << 20, ..Limits::default() };
-    let model = OpenAi::new(OpenAiSettings { limits, ..OpenAiSettings::new("p", upstream.base_url(), "nothing") }).expect("settings");
+    let model =
+        OpenAi::new(OpenAiSettings { limits, ..OpenAiSettings::new("p", upstream.base_url(), "nothing") })
+            .expect("settings");
     let heard = hear(&model, prompt("x")).await;
     assert_eq!(heard.error.map(|error| error.fault), Some(ModelFault::TooLarge));
     assert!(upstream.at_most_open(0, Duration::from_secs(5)).await);
@@ -67,6 +69,7 @@ async fn the_timer_runs_while_a_flood_of_nothing_comes() {
     upstream.script("flood", Script::stream().repeat(r#"{"choices":[]}"#, u64::MAX, Duration::ZERO));
     let pace = Pace { first_token: Duration::from_millis(300), ..Pace::short() };
     let model = crate::support::guarded(&upstream.base_url(), "flood", pace);
-    let heard = tokio::time::timeout(Duration::from_secs(20), hear(&model, prompt("x"))).await.expect("no hang");
+    let heard =
+        tokio::time::timeout(Duration::from_secs(20), hear(&model, prompt("x"))).await.expect("no hang");
     assert_eq!(heard.error.map(|error| error.fault), Some(ModelFault::TimedOut));
 }

@@ -25,7 +25,9 @@ fn fault(heard: &Heard) -> Option<ModelFault> {
 async fn a_first_token_has_a_minute() {
     let (seconds, heard) = timed(vec![Step::Wait(59), Step::Say("a"), Step::End]).await;
     assert_eq!((seconds, heard.text.as_str(), fault(&heard)), (59, "a", None));
-    for steps in [vec![Step::Wait(61), Step::Say("a"), Step::End], vec![Step::Hang], vec![Step::Say(""), Step::Hang]] {
+    for steps in
+        [vec![Step::Wait(61), Step::Say("a"), Step::End], vec![Step::Hang], vec![Step::Say(""), Step::Hang]]
+    {
         let (seconds, heard) = timed(steps).await;
         assert_eq!((seconds, heard.text.as_str(), fault(&heard)), (60, "", Some(ModelFault::TimedOut)));
     }
@@ -43,7 +45,8 @@ async fn a_model_that_thinks_aloud_has_as_long_as_it_shows_life() {
 
 #[tokio::test(start_paused = true)]
 async fn a_next_token_has_half_a_minute() {
-    let (seconds, heard) = timed(vec![Step::Say("a"), Step::Wait(29), Step::Say("b"), Step::Wait(29), Step::End]).await;
+    let (seconds, heard) =
+        timed(vec![Step::Say("a"), Step::Wait(29), Step::Say("b"), Step::Wait(29), Step::End]).await;
     assert_eq!((seconds, heard.text.as_str(), fault(&heard)), (58, "ab", None));
     for last in [Step::Hang, Step::Wait(31)] {
         let (seconds, heard) = timed(vec![Step::Say("a"), last, Step::End]).await;
@@ -53,9 +56,9 @@ async fn a_next_token_has_half_a_minute() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reply_has_ten_minutes() {
-    let on = [Step::Say("on "), Step::Wait(20)];
+    let on = [Step::Say("on "), Step::Wait(19)];
     let (seconds, heard) = timed(on.iter().cycle().take(100).cloned().collect()).await;
-    assert_eq!((seconds, heard.text.len(), fault(&heard)), (600, 90, Some(ModelFault::TimedOut)));
+    assert_eq!((seconds, heard.text.len(), fault(&heard)), (600, 96, Some(ModelFault::TimedOut)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,13 +113,19 @@ async fn an_open_breaker_answers_at_once_and_hurts_nobody_else() {
     assert_eq!((began.elapsed(), hung.count()), (Duration::ZERO, 5));
     sleep(Duration::from_secs(31)).await;
     let probes = join_all((0..10).map(|_| hear(&bad, prompt("x")))).await;
-    assert_eq!(probes.iter().filter(|heard| fault(heard) == Some(ModelFault::TimedOut)).count(), 1, "one probe");
+    assert_eq!(
+        probes.iter().filter(|heard| fault(heard) == Some(ModelFault::TimedOut)).count(),
+        1,
+        "one probe"
+    );
     assert_eq!(hung.count(), 6);
 }
 
 #[tokio::test(start_paused = true)]
 async fn refusals_and_long_replies_open_no_breaker() {
-    for fault in [ModelFault::Refused, ModelFault::Unauthorized, ModelFault::UnknownModel, ModelFault::TooLarge] {
+    for fault in
+        [ModelFault::Refused, ModelFault::Unauthorized, ModelFault::UnknownModel, ModelFault::TooLarge]
+    {
         let fake: Arc<Fake> = Fake::new([vec![Step::Fail(fault)]]);
         let guard = Guard::new("fake", fake.clone(), GuardSettings::default());
         for _ in 0..50 {
@@ -124,7 +133,8 @@ async fn refusals_and_long_replies_open_no_breaker() {
         }
         assert_eq!(fake.count(), 50, "{fault:?}");
     }
-    let endless = Fake::new([[Step::Say("on "), Step::Wait(20)].iter().cycle().take(100).cloned().collect::<Vec<_>>()]);
+    let endless =
+        Fake::new([[Step::Say("on "), Step::Wait(20)].iter().cycle().take(100).cloned().collect::<Vec<_>>()]);
     let guard = Guard::new("fake", endless.clone(), GuardSettings::default());
     for _ in 0..10 {
         assert_eq!(fault(&hear(&guard, prompt("x")).await), Some(ModelFault::TimedOut));

@@ -1,4 +1,5 @@
 //! The models against a provider that misbehaves on demand.
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "tests and what they share")]
 
 mod demo;
 mod fake;

@@ -24,8 +24,13 @@ fn registry(model: &str, providers: Vec<ProviderSettings>) -> Result<Registry, L
 async fn names_find_their_model() {
     let upstream = Upstream::start().await;
     let url = upstream.base_url();
-    let providers =
-        || vec![provider("a", &url, &["one", "both", "org/deep"]), provider("b", &url, &["two", "both"]), provider("open", &url, &[])];
+    let providers = || {
+        vec![
+            provider("a", &url, &["one", "both", "org/deep"]),
+            provider("b", &url, &["two", "both"]),
+            provider("open", &url, &[]),
+        ]
+    };
     let models = registry("a/one", providers()).expect("settings");
     assert_eq!(models.names(), ["a/one", "demo", "a/both", "a/org/deep", "b/two", "b/both"]);
     for (name, sent) in [
@@ -51,23 +56,38 @@ async fn names_find_their_model() {
         if let (Some(model), Some(sent)) = (model, sent) {
             hear(model.as_ref(), prompt("x")).await;
             assert_eq!(upstream.call_count(), before + 1);
-            assert_eq!(upstream.calls().last().map(|call| call.model.clone()).as_deref(), Some(sent), "{name:?}");
+            assert_eq!(
+                upstream.calls().last().map(|call| call.model.clone()).as_deref(),
+                Some(sent),
+                "{name:?}"
+            );
         }
     }
     let demo = models.resolve(Some("demo")).expect("always there");
     assert!(hear(demo.as_ref(), prompt("hello")).await.text.contains("demo"));
     let open = registry("open/some", providers()).expect("settings");
     assert_eq!(open.names().first().map(String::as_str), Some("open/some"));
-    assert_eq!(registry("two", providers()).expect("settings").names().first().map(String::as_str), Some("b/two"));
+    assert_eq!(
+        registry("two", providers()).expect("settings").names().first().map(String::as_str),
+        Some("b/two")
+    );
 }
 
 #[test]
 fn bad_settings_are_one_clear_line() {
     let url = "http://127.0.0.1:9/v1";
-    let error = registry("openai/gpt-4o-mini", vec![provider("a", url, &["x"]), provider("o", url, &[])]).err().expect("unknown");
-    assert_eq!(error.to_string(), r#"llm.model: there is no model "openai/gpt-4o-mini"; known: demo, a/x, o/<any>"#);
+    let error = registry("openai/gpt-4o-mini", vec![provider("a", url, &["x"]), provider("o", url, &[])])
+        .err()
+        .expect("unknown");
+    assert_eq!(
+        error.to_string(),
+        r#"llm.model: there is no model "openai/gpt-4o-mini"; known: demo, a/x, o/<any>"#
+    );
     for name in ["", "demo", "a/b"] {
-        assert_eq!(registry("demo", vec![provider(name, url, &[])]).err(), Some(LlmError::ProviderName { provider: name.into() }));
+        assert_eq!(
+            registry("demo", vec![provider(name, url, &[])]).err(),
+            Some(LlmError::ProviderName { provider: name.into() })
+        );
     }
     assert!(registry("demo", vec![provider("a", url, &[]), provider("a", url, &[])]).is_err());
     assert!(registry("demo", vec![provider("a", "localhost:11434", &[])]).is_err());
@@ -80,7 +100,9 @@ async fn a_breaker_is_shared_by_the_rooms_of_a_model_and_by_nobody_else() {
     let upstream = Upstream::start().await;
     upstream.script("bad", Script::error(503, &[("retry-after", "0")]));
     let url = upstream.base_url();
-    let models = registry("demo", vec![provider("listed", &url, &["bad", "good"]), provider("open", &url, &[])]).expect("settings");
+    let models =
+        registry("demo", vec![provider("listed", &url, &["bad", "good"]), provider("open", &url, &[])])
+            .expect("settings");
     for name in ["listed/bad", "open/bad"] {
         for _ in 0..6 {
             let model: Arc<dyn ChatModel> = models.resolve(Some(name)).expect("known");

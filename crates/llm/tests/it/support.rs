@@ -18,8 +18,13 @@ pub fn prompt(text: &str) -> Prompt {
 }
 
 pub fn talk(system: Option<&str>, said: &[(Role, &str)]) -> Prompt {
-    let message = |(role, content): &(Role, &str)| PromptMessage { role: *role, content: (*content).to_owned() };
-    Prompt { turn: TurnId(Uuid::from_u128(7)), system: system.map(str::to_owned), messages: said.iter().map(message).collect() }
+    let message =
+        |(role, content): &(Role, &str)| PromptMessage { role: *role, content: (*content).to_owned() };
+    Prompt {
+        turn: TurnId(Uuid::from_u128(7)),
+        system: system.map(str::to_owned),
+        messages: said.iter().map(message).collect(),
+    }
 }
 
 /// What came of a reply.
@@ -70,7 +75,13 @@ pub fn limits(pace: Pace) -> GuardSettings {
         longest_asked: pace.longest_asked,
         ..RetrySettings::default()
     };
-    GuardSettings { first_token: pace.first_token, idle: pace.idle, total: pace.total, retry, ..GuardSettings::default() }
+    GuardSettings {
+        first_token: pace.first_token,
+        idle: pace.idle,
+        total: pace.total,
+        retry,
+        ..GuardSettings::default()
+    }
 }
 
 pub fn guarded(base_url: &str, model: &str, pace: Pace) -> Guard {

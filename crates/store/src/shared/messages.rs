@@ -79,6 +79,7 @@ async fn send(conn: &mut Conn, send: NewSend) -> Sending<SendOutcome> {
     let interrupted = make_way(conn, &send, &room).await?;
     let claimed = interrupted.is_none();
     let message = insert_message(conn, &send, &room, Role::User, room.last_message_seq - 1).await?;
+    fail_point!("turn.after_insert");
     insert_message(conn, &send, &room, Role::Assistant, room.last_message_seq).await?;
     let turn = insert_turn(conn, &send, &room, claimed).await?;
     let events = [
@@ -87,7 +88,7 @@ async fn send(conn: &mut Conn, send: NewSend) -> Sending<SendOutcome> {
         (RoomEventKind::TurnStarted, send.turn_id.0),
     ];
     super::room_events::append(conn, room.id, room.last_seq, send.now, &events).await?;
-    fail_point!("turn.after_insert");
+    fail_point!("turn.before_commit");
     let sent = Sent {
         room: room.try_into()?,
         message: message.try_into()?,

@@ -209,9 +209,6 @@ async fn write(conn: &mut Conn, group: &mut Vec<Job>) -> Result<(), String> {
         kept |= keep;
     }
     let end = if kept { "COMMIT" } else { "ROLLBACK" };
-    if kept {
-        maru_domain::fail_point!("turn.before_commit");
-    }
     match conn.batch_execute(end).await {
         Ok(()) => {
             answers.into_iter().for_each(|answer| answer(Ok(())));

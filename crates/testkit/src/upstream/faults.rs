@@ -57,15 +57,15 @@ impl Pace {
     #[must_use]
     pub const fn short() -> Self {
         Self {
-            connect: Duration::from_millis(400),
-            first_token: Duration::from_millis(2_000),
-            idle: Duration::from_millis(1_000),
-            total: Duration::from_millis(8_000),
+            connect: Duration::from_secs(1),
+            first_token: Duration::from_secs(3),
+            idle: Duration::from_millis(1_500),
+            total: Duration::from_secs(10),
             backoff_least: Duration::from_millis(10),
             backoff_most: Duration::from_millis(50),
             longest_asked: Duration::from_millis(2_000),
             after_finish: Duration::from_millis(300),
-            many: 10_000,
+            many: 2_000,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::drf::{Fields, Refusal};
 use super::caller::Caller;
-use super::shapes::{local, utc, ChatBody, ChatShape, EditBody, EndedShape, ListedChatShape};
+use super::shapes::{local, ChatBody, ChatShape, EditBody, EndedShape, ListedChatShape};
 use super::{conversation, once};
 use crate::http::State;
 use actix_web::http::StatusCode;
@@ -15,7 +15,7 @@ use maru_domain::messages::SendRequest;
 use maru_domain::once::{Once, OnceKey};
 use maru_domain::rooms::Room;
 use maru_domain::text::{CleanText, TextFault};
-use maru_domain::turns::Settled;
+use maru_domain::turns::{Settled, SettledVersion, TurnView};
 use serde::{Deserialize, Serialize};
 use serde_json::{json, Map, Value};
 
@@ -84,8 +84,12 @@ async fn converse(
         Once::KeyReused => return Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
     };
     let (sent, settled) = sending.settled().await?;
-    match settled {
-        Settled::Ended { .. } => {}
+    let shape = match settled {
+        Settled::Ended { view, version } => {
+            // A retry sees the room as it is now, not as its message found it.
+            let version = version.filter(|_| !replayed);
+            shape_after(state, caller, &sent, &view, version).await?
+        }
         Settled::Withdrawn(_) => {
             return Err(Refusal::error(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -93,25 +97,29 @@ async fn converse(
             ));
         }
         Settled::Gone => return Err(Refusal::error(StatusCode::NOT_FOUND, "Chat not found.")),
-    }
-    let response = answer(state, caller, &sent, key).await?;
+    };
+    let status = if sent.opened { StatusCode::CREATED } else { StatusCode::OK };
+    let response = once::keep(state, key, status, to_json(&shape)?).await;
     Ok(if replayed { once::replayed(response) } else { response })
 }
 
-async fn answer(state: &State, caller: &Caller, sent: &Sent, key: Option<OnceKey>) -> Result<HttpResponse, Refusal> {
+/// The chat after a turn: made from the page before it where that is at hand, else read anew.
+async fn shape_after(
+    state: &State,
+    caller: &Caller,
+    sent: &Sent,
+    view: &TurnView,
+    version: Option<SettledVersion>,
+) -> Result<ChatShape, Refusal> {
+    let user_id = caller.user().number;
+    if let Some(version) = version {
+        if let Some(conversation) = conversation::extended(state, sent, view, version).await? {
+            return Ok(ChatShape::new(&sent.room, user_id, conversation));
+        }
+    }
     let room: Authorized<Room, Read> = find(state, caller, RoomRef::Id(sent.room.id), "Chat not found.").await?;
     let conversation = conversation::rendered(state, &room).await?;
-    let room = room.get();
-    let shape = ChatShape {
-        chat_id: room.number,
-        user_id: caller.user().number,
-        conversation,
-        start_time: utc(room.created_at),
-        end_time: room.ended_at.map(utc),
-        session_identifier: room.id.0,
-    };
-    let status = if sent.opened { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(once::keep(state, key, status, to_json(&shape)?).await)
+    Ok(ChatShape::new(room.get(), user_id, conversation))
 }
 
 async fn end(state: &State, caller: &Caller, key: Option<OnceKey>) -> Result<HttpResponse, Refusal> {

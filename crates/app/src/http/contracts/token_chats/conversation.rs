@@ -4,33 +4,73 @@ use super::shapes::{local, TurnShape};
 use crate::http::State;
 use maru_domain::access::{Authorized, Read};
 use maru_domain::error::{codes, Fault};
+use maru_domain::ids::RoomId;
+use maru_domain::messages::ports::Sent;
 use maru_domain::messages::{Message, Role};
 use maru_domain::rooms::Room;
+use maru_domain::turns::{SettledVersion, TurnView};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
 /// The finished list of turns. The key carries the room's version, so it cannot be stale.
 pub async fn rendered(state: &State, room: &Authorized<Room, Read>) -> Result<Box<RawValue>, Fault> {
-    let key = key(room.get());
-    if let Some(page) = state.services.pages.get(key).await {
+    let Room { id, version, .. } = *room.get();
+    if let Some(page) = state.services.pages.get(key(id, version)).await {
         return raw(&page);
     }
     let conversation = state.services.rooms.conversation(room).await?;
-    let page = render(state, &conversation.messages)?;
-    state.services.pages.put(self::key(&conversation.room), Arc::clone(&page)).await;
+    let page: Arc<[u8]> = Arc::from(json(&turns(state, &conversation.messages))?);
+    state.services.pages.put(key(id, conversation.room.version), Arc::clone(&page)).await;
     raw(&page)
 }
 
-fn key(room: &Room) -> String {
-    format!("token_chats:1:{}:{}", room.id, room.version)
+/// The same after a turn that has just ended, made from the page before its send, so that the cost
+/// of a message does not grow with the conversation. `None` when that page is not at hand, or when
+/// somebody else has written to the room meanwhile.
+pub async fn extended(
+    state: &State,
+    sent: &Sent,
+    view: &TurnView,
+    version: SettledVersion,
+) -> Result<Option<Box<RawValue>>, Fault> {
+    if version.room_version != sent.room.version + version.own_writes {
+        return Ok(None);
+    }
+    let before = if sent.opened {
+        Arc::from(b"[]".as_slice())
+    } else {
+        match state.services.pages.get(key(sent.room.id, sent.room.version - 1)).await {
+            Some(page) => page,
+            None => return Ok(None),
+        }
+    };
+    let turn = json(&TurnShape {
+        message_id: view.turn.id.0,
+        you: &sent.message.content,
+        bot: &view.reply,
+        timestamp: local(sent.message.created_at, &state.token_chats_zone),
+    })?;
+    let Some(open) = before.strip_suffix(b"]") else { return Ok(None) };
+    let comma: &[u8] = if open.len() > 1 { b"," } else { b"" };
+    let page: Arc<[u8]> = Arc::from([open, comma, &turn, b"]"].concat());
+    state.services.pages.put(key(sent.room.id, version.room_version), Arc::clone(&page)).await;
+    raw(&page).map(Some)
+}
+
+fn key(room: RoomId, version: i64) -> String {
+    format!("token_chats:1:{room}:{version}")
 }
 
 fn raw(page: &[u8]) -> Result<Box<RawValue>, Fault> {
-    let text = String::from_utf8(page.to_vec()).map_err(|error| Fault::new(&codes::INTERNAL).caused_by(error))?;
-    RawValue::from_string(text).map_err(|error| Fault::new(&codes::INTERNAL).caused_by(error))
+    serde_json::from_slice(page).map_err(|error| Fault::new(&codes::INTERNAL).caused_by(error))
 }
 
-fn render(state: &State, messages: &[Message]) -> Result<Arc<[u8]>, Fault> {
+fn json(value: &impl Serialize) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(value).map_err(|error| Fault::new(&codes::INTERNAL).caused_by(error))
+}
+
+fn turns<'m>(state: &State, messages: &'m [Message]) -> Vec<TurnShape<'m>> {
     let mut turns: Vec<TurnShape<'_>> = Vec::with_capacity(messages.len() / 2 + 1);
     for message in messages {
         // A reply completes the turn of its message, which comes before it.
@@ -46,6 +86,5 @@ fn render(state: &State, messages: &[Message]) -> Result<Arc<[u8]>, Fault> {
             }),
         }
     }
-    let page = serde_json::to_vec(&turns).map_err(|error| Fault::new(&codes::INTERNAL).caused_by(error))?;
-    Ok(Arc::from(page))
+    turns
 }

@@ -3,7 +3,9 @@
 use jiff::tz::TimeZone;
 use maru_domain::accounts::User;
 use maru_domain::clock::Timestamp;
+use maru_domain::rooms::Room;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -93,13 +95,27 @@ pub struct ChatShape {
     pub user_id: i64,
     /// All turns, oldest first.
     #[schema(value_type = Vec<TurnShape>)]
-    pub conversation: Box<serde_json::value::RawValue>,
+    pub conversation: Box<RawValue>,
     /// `2024-10-24T22:47:26.507862Z`
     pub start_time: String,
     /// Null while the session is open.
     pub end_time: Option<String>,
     /// The session's id.
     pub session_identifier: Uuid,
+}
+
+impl ChatShape {
+    /// A room with its finished list of turns.
+    pub fn new(room: &Room, user_id: i64, conversation: Box<RawValue>) -> Self {
+        Self {
+            chat_id: room.number,
+            user_id,
+            conversation,
+            start_time: utc(room.created_at),
+            end_time: room.ended_at.map(utc),
+            session_identifier: room.id.0,
+        }
+    }
 }
 
 /// One chat of the list.
@@ -117,7 +133,7 @@ pub struct ListedChatShape {
     pub session_id: Uuid,
     /// All turns, oldest first.
     #[schema(value_type = Vec<TurnShape>)]
-    pub conversation: Box<serde_json::value::RawValue>,
+    pub conversation: Box<RawValue>,
 }
 
 /// What ending answers.

@@ -1,0 +1,101 @@
+//! `just bench`: what maru costs, each time as a ratio to a yardstick that is measured in the same
+//! run, round by round in turn. What is measured, and why, is told in `docs/performance.md`.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measuring program: the table and its progress")]
+
+mod arguments;
+mod files;
+mod load;
+mod report;
+mod rounds;
+mod sends;
+mod servers;
+mod start;
+mod token_chats;
+
+use arguments::{Arguments, Ask};
+use files::Workplace;
+use maru_domain::error::BoxError;
+use report::Figure;
+use rounds::Effort;
+use std::process::ExitCode;
+
+/// A thing to measure.
+struct Scenario {
+    name: &'static str,
+    /// One line for `--list`.
+    what: &'static str,
+    run: fn(&Workplace, &Effort) -> Result<Vec<Figure>, BoxError>,
+}
+
+const SCENARIOS: [Scenario; 5] = [
+    Scenario {
+        name: "token-chats-get",
+        what: "GET /api/chats/?session_id= of a chat of 50 turns, against Django REST Framework",
+        run: token_chats::get,
+    },
+    Scenario {
+        name: "token-chats-post",
+        what: "POST /api/chats/ with the demo model, against Django REST Framework",
+        run: token_chats::post,
+    },
+    Scenario {
+        name: "sends-sqlite",
+        what: "messages.send on SQLite, against a bare loop of the same statements",
+        run: sends::sqlite,
+    },
+    Scenario {
+        name: "sends-postgres",
+        what: "messages.send on PostgreSQL, against pgbench with the same statements",
+        run: sends::postgres,
+    },
+    Scenario {
+        name: "start",
+        what: "time to readiness with 100,000 messages, and resident memory",
+        run: start::measure,
+    },
+];
+
+fn main() -> ExitCode {
+    match arguments::read(std::env::args().skip(1), &SCENARIOS.map(|scenario| scenario.name)) {
+        Ok(Ask::Run(arguments)) => finish(run(&arguments)),
+        Ok(Ask::OpenAndCount(path)) => finish(start::open_and_count(&path)),
+        Ok(Ask::List) => {
+            SCENARIOS.iter().for_each(|scenario| println!("{:18}{}", scenario.name, scenario.what));
+            ExitCode::SUCCESS
+        }
+        Err(wrong) => {
+            eprintln!("bench: {wrong}\n\n{}", arguments::USAGE);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn finish(done: Result<(), BoxError>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), BoxError> {
+    if cfg!(debug_assertions) {
+        eprintln!("bench: this is a debug build, its figures mean nothing; use `just bench`");
+    }
+    let workplace = Workplace::new()?;
+    let mut figures = Vec::new();
+    for scenario in SCENARIOS.iter().filter(|scenario| arguments.wants(scenario.name)) {
+        eprintln!("{}: {}", scenario.name, scenario.what);
+        let measured = (scenario.run)(&workplace, &arguments.effort);
+        figures.extend(measured.map_err(|error| format!("{}: {error}", scenario.name))?);
+    }
+    println!("{}", report::table(&figures));
+    if let Some(path) = &arguments.out {
+        std::fs::write(path, report::json(&figures)?)?;
+        eprintln!("written to {}", path.display());
+    }
+    Ok(())
+}

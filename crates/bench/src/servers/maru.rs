@@ -1,0 +1,70 @@
+//! The release `maru`, on SQLite and with its own defaults.
+
+use super::{Running, Server, wait_for};
+use crate::files::Workplace;
+use crate::load;
+use maru_domain::error::BoxError;
+use serde_json::Value;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A running server of ours.
+pub struct Maru {
+    running: Running,
+    address: SocketAddr,
+    tokens: Vec<String>,
+}
+
+impl Maru {
+    /// Starts one on an empty database, with so many users.
+    pub fn start(place: &Workplace, users: usize) -> Result<Self, BoxError> {
+        let directory = place.directory("maru")?;
+        let mut maru = Self::on(place, &directory, super::free_address()?)?;
+        let address = maru.address;
+        wait_for(address, &mut maru.running.0, &directory.join("log"))?;
+        maru.register(users)?;
+        Ok(maru)
+    }
+
+    /// Starts one on the database `maru.db` of a directory, and does not wait for it.
+    pub fn on(place: &Workplace, directory: &Path, address: SocketAddr) -> Result<Self, BoxError> {
+        let mut command = Command::new(place.maru()?);
+        command.arg("serve").args(["--bind", &address.to_string()]);
+        command.arg("--store").arg(format!("sqlite:{}", directory.join("maru.db").display()));
+        // What this shell has set for maru must not change what is measured.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MARU__")) {
+            command.env_remove(name);
+        }
+        let log = File::create(directory.join("log"))?;
+        command.current_dir(directory).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        Ok(Self { running: Running(command.spawn()?), address, tokens: Vec::new() })
+    }
+
+    /// Registers so many users.
+    pub fn register(&mut self, users: usize) -> Result<(), BoxError> {
+        for number in self.tokens.len()..users {
+            let body = format!(r#"{{"username":"bench-{number}","password":"a-long-password"}}"#);
+            let answer = load::once(self.address, load::request("POST", "/api/register/", "none", Some(&body)))?;
+            let answer: Value = serde_json::from_slice(&answer)?;
+            let token = answer["token"].as_str().ok_or("registering gave no token")?;
+            self.tokens.push(token.to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl Server for Maru {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn pid(&self) -> u32 {
+        self.running.0.id()
+    }
+
+    fn tokens(&self) -> &[String] {
+        &self.tokens
+    }
+}

@@ -1,0 +1,124 @@
+//! How a stream ends for readers who have more, or less, than the store.
+
+use super::reader::Reader;
+use super::world::{Setup, World};
+use maru_domain::turns::TurnStatus::{Completed, Failed};
+use maru_domain::turns::ports::StreamBuffer;
+use maru_testkit::fakes::{Plan, Step, Trouble};
+use std::time::Duration;
+
+#[tokio::test]
+async fn long_after_the_end_there_is_a_reset_and_the_end() {
+    let world = World::new().await;
+    let server = world.server();
+    let turn = server.ask(world.room().await, "hello").await;
+    let model = world.model.asked().await;
+    let mut early = Reader::open(&server, turn).await;
+    model.say("some ");
+    early.has("some ").await;
+    model.say("more");
+    model.end();
+    server.end_of(turn).await;
+    world.clock.advance(Duration::from_mins(9)).await;
+    assert_eq!(Reader::at(&server, turn, early.at).await.to_the_end().await.deltas, ["more"]);
+    world.clock.advance(Duration::from_mins(2)).await;
+    assert_eq!(world.streams.read(turn, 0).await, None, "the buffer has forgotten");
+    for at in [None, early.at] {
+        let read = Reader::at(&server, turn, at).await.completes("some more").await;
+        assert_eq!((read.resets, read.done().turn.status), (1, Completed));
+    }
+}
+
+#[tokio::test]
+async fn an_empty_reply_ends_without_a_reset() {
+    let world = World::new().await;
+    let server = world.server();
+    let room = world.room().await;
+    world.model.plan(Plan::Play(vec![Step::Cut]));
+    let turn = server.ask(room, "hello").await;
+    let read = Reader::open(&server, turn).await.completes("").await;
+    assert_eq!((read.resets, read.done().turn.status), (0, Failed));
+    let alone = world.server_with(Setup { own_streams: true, ..Setup::named("two") });
+    assert_eq!(Reader::open(&alone, turn).await.completes("").await.resets, 0);
+}
+
+#[tokio::test]
+async fn a_reader_on_a_server_without_the_stream_gets_the_whole_text_at_the_end() {
+    let world = World::new().await;
+    let owner = world.server();
+    let other = world.server_with(Setup { own_streams: true, ..Setup::named("two") });
+    let turn = owner.ask(world.room().await, "hello").await;
+    let model = world.model.asked().await;
+    let reader = Reader::open(&other, turn).await;
+    let (read, ()) = tokio::join!(reader.to_the_end(), async {
+        model.say("all of it");
+        model.end();
+        owner.end_of(turn).await;
+        world.clock.advance(Duration::from_secs(1)).await;
+    });
+    assert_eq!((read.text.as_str(), read.resets), ("all of it", 1));
+    assert_eq!(read.done().reply, "all of it");
+}
+
+#[tokio::test]
+async fn what_was_told_and_then_lost_in_a_panic_is_taken_back() {
+    let world = World::new().await;
+    let server = world.server();
+    let turn = server.ask(world.room().await, "hello").await;
+    let model = world.model.asked().await;
+    let mut reader = Reader::open(&server, turn).await;
+    model.say("stored");
+    reader.has("stored").await;
+    model.say(" and told");
+    world.clock.advance(Duration::from_millis(25)).await;
+    reader.has("stored and told").await;
+    model.step(Step::Panic);
+    let read = reader.to_the_end().await;
+    assert_eq!(read.text, read.done().reply, "the reader has what is stored");
+    assert_eq!(read.done().turn.status, Failed);
+    let late = Reader::open(&server, turn).await.to_the_end().await;
+    assert_eq!(late.text, read.text);
+    server.quiet().await;
+}
+
+#[tokio::test]
+async fn a_reader_who_stands_still_harms_nobody() {
+    let world = World::new().await;
+    let server = world.server();
+    let turn = server.ask(world.room().await, "hello").await;
+    let model = world.model.asked().await;
+    let idle = Reader::open(&server, turn).await;
+    let mut reader = Reader::open(&server, turn).await;
+    let mut whole = String::new();
+    for nth in 0..200 {
+        let piece = format!("{nth} ");
+        model.say(&piece);
+        whole += &piece;
+        world.clock.advance(Duration::from_millis(25)).await;
+    }
+    reader.has(&whole).await;
+    model.end();
+    reader.completes(&whole).await;
+    assert_eq!(idle.completes(&whole).await.resets, 0);
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_ends_the_stream_without_an_end() {
+    let world = World::new().await;
+    let owner = world.server();
+    let other = world.server_with(Setup::named("two"));
+    let turn = owner.ask(world.room().await, "hello").await;
+    let model = world.model.asked().await;
+    let mut reader = Reader::open(&other, turn).await;
+    model.say("all");
+    reader.has("all").await;
+    other.flaky.every(Trouble::Away);
+    model.end();
+    owner.end_of(turn).await;
+    let mut read = reader.to_the_end().await;
+    assert_eq!(read.end, None, "nothing is said that is not known");
+    // The reader comes again when the store is back.
+    other.flaky.is_well();
+    read.again(&other).await;
+    assert_eq!(read.completes("all").await.resets, 0);
+}

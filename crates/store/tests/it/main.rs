@@ -1,0 +1,14 @@
+//! The stores against the contracts of their ports, and what each database promises by itself.
+
+#[cfg(test)]
+mod open;
+
+#[cfg(test)]
+mod on_sqlite {
+    maru_testkit::store_contract!(crate::open::sqlite().await);
+}
+
+#[cfg(test)]
+mod on_postgres {
+    maru_testkit::store_contract!(crate::open::postgres().await);
+}

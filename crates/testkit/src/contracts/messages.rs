@@ -1,0 +1,43 @@
+//! The contract of [`MessageStore`](maru_domain::messages::ports::MessageStore).
+
+mod edit;
+mod policy;
+mod send;
+mod session;
+mod storm;
+
+pub use edit::*;
+pub use policy::*;
+pub use send::*;
+pub use session::*;
+pub use storm::*;
+
+/// Names the tests of messages for an expression that opens an empty [`TestStore`](super::durable::TestStore).
+#[macro_export]
+macro_rules! messages_contract {
+    ($new:expr) => {
+        $crate::contract_tests!(messages, $new =>
+            a_send_stores_all_of_it_or_nothing,
+            any_text_is_kept_as_it_was_sent,
+            sending_twice_under_a_key_stores_one,
+            a_replay_tells_how_it_stands_now,
+            a_key_can_be_used_again_after_a_day,
+            a_replay_does_not_bring_a_deleted_room_back,
+            a_refused_send_leaves_no_trace,
+            an_id_that_is_taken_leaves_no_trace,
+            a_second_message_waits,
+            the_queue_is_bounded,
+            a_room_may_refuse_while_a_turn_runs,
+            a_room_may_interrupt_the_running_turns,
+            the_first_message_opens_a_session,
+            a_session_of_a_user_who_is_gone_is_missing,
+            thirty_two_first_messages_open_one_session,
+            ending_and_sending_at_once_loses_nothing,
+            an_edit_replaces_the_text_of_the_person,
+            an_edit_of_an_ended_room_is_allowed,
+            an_edit_of_what_is_not_there_leaves_no_trace,
+            edits_and_sends_at_once_are_all_numbered,
+            four_thousand_sends_of_two_thousand_keys,
+        );
+    };
+}

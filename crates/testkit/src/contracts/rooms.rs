@@ -1,0 +1,32 @@
+//! The contract of [`RoomStore`](maru_domain::rooms::ports::RoomStore).
+
+mod end;
+mod fields;
+
+pub use end::*;
+pub use fields::*;
+
+/// Names the tests of rooms for an expression that opens an empty [`TestStore`](super::durable::TestStore).
+#[macro_export]
+macro_rules! rooms_contract {
+    ($new:expr) => {
+        $crate::contract_tests!(rooms, $new =>
+            a_room_is_found_by_id_and_by_number,
+            a_room_may_be_nobodys,
+            rooms_of_an_owner_are_listed_by_number,
+            a_foreign_id_is_unique_for_its_owner_and_kind,
+            a_user_has_one_open_session,
+            times_are_kept_to_the_microsecond,
+            notes_are_kept_as_they_are,
+            a_conversation_is_told_from_the_oldest_message_on,
+            the_open_session_is_ended,
+            ending_nothing_keeps_no_key,
+            ending_twice_under_a_key_ends_one_session,
+            ending_at_once_under_a_key_ends_one_session,
+            the_message_after_the_end_opens_another_session,
+            a_deleted_room_takes_everything_along,
+            deleting_tells_the_turns_that_had_not_ended,
+            a_turn_sent_while_its_room_is_deleted_is_told,
+        );
+    };
+}
