@@ -70,11 +70,12 @@ async fn database(settings: &Settings, findings: &mut Vec<Finding>) {
         }
     };
     // Looking must not make a database.
-    if let Location::Sqlite(path) = &location {
-        if !path.exists() {
-            findings.push(Finding::fine("database", format!("{} is not there yet; `maru serve` makes it", path.display())));
-            return;
-        }
+    if let Location::Sqlite(path) = &location
+        && !path.exists()
+    {
+        let found = format!("{} is not there yet; `maru serve` makes it", path.display());
+        findings.push(Finding::fine("database", found));
+        return;
     }
     match maru_store::pending(&location).await {
         Err(error) => {
@@ -82,10 +83,17 @@ async fn database(settings: &Settings, findings: &mut Vec<Finding>) {
             findings.push(Finding::bad("database", Verdict::Fails, error.to_string(), remedy));
             return;
         }
-        Ok(missing) if missing.is_empty() => findings.push(Finding::fine("database", format!("{} is up to date", location.shown()))),
+        Ok(missing) if missing.is_empty() => {
+            findings.push(Finding::fine("database", format!("{} is up to date", location.shown())))
+        }
         Ok(missing) => {
             let found = format!("lacks {}", missing.join(", "));
-            findings.push(Finding::bad("database", Verdict::Careful, found, "run `maru migrate`, or just `maru serve`"));
+            findings.push(Finding::bad(
+                "database",
+                Verdict::Careful,
+                found,
+                "run `maru migrate`, or just `maru serve`",
+            ));
         }
     }
     let pool = 1;
@@ -117,7 +125,9 @@ fn exposure(settings: &Settings) -> Finding {
             format!("everybody who reaches {bind} may use the contracts that have no token"),
             "set auth.anonymous = \"deny\", unless that is what you want",
         ),
-        _ if !bind.ip().is_loopback() => Finding::fine("exposure", format!("{bind} can be reached from outside; a token is needed")),
+        _ if !bind.ip().is_loopback() => {
+            Finding::fine("exposure", format!("{bind} can be reached from outside; a token is needed"))
+        }
         _ => Finding::fine("exposure", format!("{bind} can be reached from this machine only")),
     }
 }
@@ -144,23 +154,40 @@ async fn model(settings: &Settings) -> Finding {
     let check = "model";
     let name = &settings.llm.model;
     if let Err(error) = crate::wire::models(settings) {
-        return Finding::bad(check, Verdict::Fails, error.to_string(), "set llm.model to one of the configured providers' models");
+        return Finding::bad(
+            check,
+            Verdict::Fails,
+            error.to_string(),
+            "set llm.model to one of the configured providers' models",
+        );
     }
     let provider = name.split('/').next().unwrap_or_default();
     let Some(provider) = settings.llm.providers.get(provider) else {
         return Finding::fine(check, name.clone());
     };
-    let address = provider.base_url.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
+    let address =
+        provider.base_url.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
     let port = if provider.base_url.starts_with("https:") { 443 } else { 80 };
     let address = if address.rsplit(':').next().is_some_and(|port| port.parse::<u16>().is_ok()) {
         address.to_owned()
     } else {
         format!("{address}:{port}")
     };
-    let connected = tokio::time::timeout(Duration::from_secs(5), tokio::net::TcpStream::connect(&address)).await;
+    let connected =
+        tokio::time::timeout(Duration::from_secs(5), tokio::net::TcpStream::connect(&address)).await;
     match connected {
         Ok(Ok(_)) => Finding::fine(check, format!("{name}; {address} can be reached")),
-        Ok(Err(error)) => Finding::bad(check, Verdict::Fails, format!("{name}; {address}: {error}"), "check the provider's base_url and the network"),
-        Err(_) => Finding::bad(check, Verdict::Fails, format!("{name}; {address} does not answer"), "check the provider's base_url and the network"),
+        Ok(Err(error)) => Finding::bad(
+            check,
+            Verdict::Fails,
+            format!("{name}; {address}: {error}"),
+            "check the provider's base_url and the network",
+        ),
+        Err(_) => Finding::bad(
+            check,
+            Verdict::Fails,
+            format!("{name}; {address} does not answer"),
+            "check the provider's base_url and the network",
+        ),
     }
 }

@@ -11,5 +11,5 @@ pub mod system;
 pub mod tasks;
 pub mod wire;
 
-pub use serve::{serve, ServeError};
-pub use settings::{load, Overrides, Settings};
+pub use serve::{ServeError, serve};
+pub use settings::{Overrides, Settings, load};

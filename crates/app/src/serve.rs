@@ -5,8 +5,8 @@ mod sockets;
 
 use crate::http::{self, State};
 use crate::settings::Settings;
-use crate::wire::{wire, Wired};
-use actix_web::{web, HttpServer};
+use crate::wire::{Wired, wire};
+use actix_web::{HttpServer, web};
 use futures_util::FutureExt;
 use maru_domain::error::BoxError;
 use maru_domain::turns::ports::Spawner;
@@ -14,7 +14,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::signal::unix::{signal, Signal, SignalKind};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long open connections may take to end once all turns have.
 const CONNECTIONS: Duration = Duration::from_secs(5);
@@ -65,7 +65,8 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     recover(&wired).await.map_err(start)?;
     let listener = listen(settings.server.bind)?;
     let address = listener.local_addr().map_err(start)?;
-    let state = State::new(&settings, wired.services.clone(), wired.store.clone(), metrics_handle().map_err(start)?);
+    let state =
+        State::new(&settings, wired.services.clone(), wired.store.clone(), metrics_handle().map_err(start)?);
     let state = web::Data::new(state);
     start_tasks(&wired, &state);
     let app_state = state.clone();
@@ -144,7 +145,10 @@ fn start_tasks(wired: &Wired, state: &web::Data<State>) {
     wired.tasks.spawn(Box::pin(async move {
         loop {
             if let Err(error) = once.purge(clock.now()).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "could not forget old idempotency keys");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "could not forget old idempotency keys"
+                );
             }
             metrics.run_upkeep();
             tokio::select! {
@@ -157,7 +161,8 @@ fn start_tasks(wired: &Wired, state: &web::Data<State>) {
 
 fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     let listen = || {
-        let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+        let socket =
+            socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
         socket.set_reuse_address(true)?;
         socket.bind(&address.into())?;
         socket.listen(1024)?;

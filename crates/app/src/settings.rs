@@ -4,7 +4,7 @@
 mod load;
 mod types;
 
-pub use load::{load, Overrides};
+pub use load::{Overrides, load};
 pub use types::{Anonymous, Durable, Hidden, LogFormat, Span, Words, Zone};
 
 use maru_store::Location;
@@ -172,9 +172,10 @@ impl Settings {
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         match self.location() {
-            Ok(Location::Sqlite(path)) => {
-                path.parent().filter(|dir| !dir.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Into::into)
-            }
+            Ok(Location::Sqlite(path)) => path
+                .parent()
+                .filter(|dir| !dir.as_os_str().is_empty())
+                .map_or_else(|| PathBuf::from("."), Into::into),
             _ => PathBuf::from("./data"),
         }
     }

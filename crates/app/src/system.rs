@@ -1,7 +1,7 @@
 //! The real clock and the real ids: the only places that ask the machine for either.
 
 use async_trait::async_trait;
-use maru_domain::clock::{to_micros, Clock, Timestamp};
+use maru_domain::clock::{Clock, Timestamp, to_micros};
 use maru_domain::ids::Ids;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -14,7 +14,6 @@ pub struct SystemClock {
 impl SystemClock {
     /// A clock that begins to measure now.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that the ban points to")]
     pub fn new() -> Self {
         Self { started: Instant::now() }
     }

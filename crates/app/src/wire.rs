@@ -4,7 +4,7 @@
 use crate::settings::Settings;
 use crate::system::{SystemClock, SystemIds};
 use crate::tasks::Tasks;
-use maru_auth::{secret, Argon2Hasher, HashCost, JwtSigner, KeyRing};
+use maru_auth::{Argon2Hasher, HashCost, JwtSigner, KeyRing, secret};
 use maru_domain::error::BoxError;
 use maru_domain::ids::{Ids, InstanceId};
 use maru_domain::services::{Ports, ServiceSettings, Services};
@@ -97,7 +97,7 @@ fn llm_settings(settings: &Settings) -> LlmSettings {
         models: provider.models.0.clone(),
     });
     let defaults = LlmSettings::default();
-    let mut guard = defaults.guard.clone();
+    let mut guard = defaults.guard;
     guard.first_token = llm.first_token_timeout.0;
     guard.idle = llm.idle_timeout.0;
     guard.total = llm.total_timeout.0;

@@ -7,8 +7,8 @@ pub mod migrate;
 pub mod serve;
 pub mod user;
 
-use maru_app::wire::{wire, Wired};
 use maru_app::Settings;
+use maru_app::wire::{Wired, wire};
 use maru_domain::accounts::User;
 use maru_domain::error::{BoxError, Fault, FieldRule};
 
@@ -52,7 +52,10 @@ fn read_password(output: &crate::output::Output, prompt: &str) -> Result<secrecy
     std::io::stdin().read_line(&mut line)?;
     let password = line.trim_end_matches(['\n', '\r']).to_owned();
     if password.is_empty() {
-        return Err("no password on standard input; write it as one line, such as `echo … | maru user create NAME`".into());
+        return Err(
+            "no password on standard input; write it as one line, such as `echo … | maru user create NAME`"
+                .into(),
+        );
     }
     Ok(secrecy::SecretString::from(password))
 }

@@ -1,6 +1,6 @@
 //! How commands speak: lines for people, JSON for scripts, complaints to standard error.
 
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 
 /// How commands speak.
 pub struct Output {
@@ -44,7 +44,8 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         cells.chain([head.get(column).map_or(0, |cell| cell.chars().count())]).max().unwrap_or(0)
     };
     let line = |cells: Vec<&str>| {
-        let padded = cells.iter().enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column)));
+        let padded =
+            cells.iter().enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column)));
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     let rows = rows.iter().map(|row| line(row.iter().map(String::as_str).collect()));

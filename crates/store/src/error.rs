@@ -28,7 +28,8 @@ impl<T> From<StoreError> for Abort<T> {
 pub fn from_diesel(error: Error) -> StoreError {
     match error {
         Error::DatabaseError(DatabaseErrorKind::UniqueViolation, ref info) => {
-            let name = info.constraint_name().map_or_else(|| sqlite_constraint(info.message()), str::to_owned);
+            let name =
+                info.constraint_name().map_or_else(|| sqlite_constraint(info.message()), str::to_owned);
             StoreError::Conflict(name)
         }
         Error::DatabaseError(
@@ -66,13 +67,14 @@ fn sqlite_constraint(message: &str) -> String {
 
 /// Full disks, locks and servers that stop come as plain messages.
 fn is_passing(message: &str) -> bool {
-    const PASSING: [&str; 11] = [
+    const PASSING: [&str; 12] = [
         "database or disk is full",
         "disk I/O error",
         "database is locked",
         "readonly database",
         "unable to open database",
         "statement timeout",
+        "lock timeout",
         "deadlock detected",
         "terminating connection",
         "the database system is",

@@ -3,6 +3,8 @@
 //! `shared/<table>.rs` holds every query once. Both backends mount the same files and supply
 //! `Conn`, `Db` and `Store`, whose `write` is one transaction (ADR 0001, 0002).
 
+#![expect(clippy::duplicate_mod, reason = "both backends mount shared/ on purpose: one query source (ADR 0002)")]
+
 mod error;
 pub mod postgres;
 pub mod schema;
@@ -11,6 +13,7 @@ pub mod types;
 
 use maru_domain::error::{BoxError, StoreError};
 use maru_domain::services::StorePorts;
+use std::fmt;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,7 +29,7 @@ pub enum Durability {
 }
 
 /// Which database.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Location {
     /// A file.
     Sqlite(PathBuf),
@@ -58,13 +61,24 @@ impl Location {
     pub fn shown(&self) -> String {
         match self {
             Self::Sqlite(path) => format!("sqlite:{}", path.display()),
-            Self::Postgres(url) => match url.split_once("://").and_then(|(scheme, rest)| {
-                rest.rsplit_once('@').map(|(_, host)| format!("{scheme}://…@{host}"))
-            }) {
-                Some(hidden) => hidden,
-                None => url.clone(),
-            },
+            Self::Postgres(url) => {
+                let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
+                // The query may hold a password too. An `@` behind the `?` may be part of one: then all is hidden.
+                match rest.split_once('?').unwrap_or((rest, "")) {
+                    (_, query) if query.contains('@') => format!("{scheme}://…"),
+                    (place, _) => match place.rsplit_once('@') {
+                        Some((_, host)) => format!("{scheme}://…@{host}"),
+                        None => format!("{scheme}://{place}"),
+                    },
+                }
+            }
         }
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Location({})", self.shown())
     }
 }
 
@@ -149,7 +163,11 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be reached.
-    pub async fn open(location: &Location, durability: Durability, pool_size: usize) -> Result<Self, OpenError> {
+    pub async fn open(
+        location: &Location,
+        durability: Durability,
+        pool_size: usize,
+    ) -> Result<Self, OpenError> {
         match location.clone() {
             Location::Sqlite(path) => {
                 let store = blocking(move || sqlite::Store::open(&path, durability)).await?;

@@ -3,13 +3,13 @@
 
 mod connect;
 
-use crate::error::{from_diesel, unavailable, Abort};
 use crate::OpenError;
+use crate::error::{Abort, from_diesel, unavailable};
 use connect::connect;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
-use diesel_migrations::{embed_migrations, EmbeddedMigrations, MigrationHarness};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use futures_util::future::BoxFuture;
 use maru_domain::error::StoreError;
 use std::time::Duration;
@@ -150,9 +150,10 @@ impl Store {
             Box::pin(async move {
                 let mut found = Vec::new();
                 for name in ["fsync", "synchronous_commit", "full_page_writes"] {
-                    let value: String = diesel::select(diesel::dsl::sql::<Text>(&format!("current_setting('{name}')")))
-                        .get_result(conn)
-                        .await?;
+                    let value: String =
+                        diesel::select(diesel::dsl::sql::<Text>(&format!("current_setting('{name}')")))
+                            .get_result(conn)
+                            .await?;
                     let safe = value != "off" && value != "local";
                     found.push((name, value, safe));
                 }
@@ -222,7 +223,10 @@ async fn with_harness(
     work: impl FnOnce(&mut Harness) -> Result<Vec<String>, OpenError> + Send + 'static,
 ) -> Result<Vec<String>, OpenError> {
     let mut conn = connect(url.to_owned()).await.map_err(OpenError::store)?;
-    let lock = format!("SET statement_timeout = 0; SELECT pg_advisory_lock({MIGRATION_LOCK})");
+    // Another instance may take its time over a large table.
+    let lock = format!(
+        "SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock({MIGRATION_LOCK})"
+    );
     conn.batch_execute(&lock).await.map_err(OpenError::store)?;
     // The lock ends with the connection.
     let task = tokio::task::spawn_blocking(move || work(&mut Harness::from(conn)));

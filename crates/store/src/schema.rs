@@ -151,4 +151,13 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(users, sessions, api_keys, rooms, messages, room_events, turns, idempotency);
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    sessions,
+    api_keys,
+    rooms,
+    messages,
+    room_events,
+    turns,
+    idempotency
+);

@@ -2,12 +2,14 @@
 //! before it is answered.
 
 mod lane;
+#[cfg(test)]
+mod tests;
 
-use crate::error::{unavailable, Abort};
+use crate::error::{Abort, unavailable};
 use crate::{Durability, OpenError};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
-use diesel_migrations::{embed_migrations, EmbeddedMigrations, MigrationHarness};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use futures_util::future::BoxFuture;
 pub use lane::Conn;
 use lane::{Kind, Lane};
@@ -118,12 +120,16 @@ impl Store {
         use diesel_async::RunQueryDsl;
         self.write(|conn| {
             Box::pin(async move {
-                let synchronous: i64 = diesel::select(diesel::dsl::sql::<BigInt>("(SELECT synchronous FROM pragma_synchronous)"))
-                    .get_result(conn)
-                    .await?;
-                let journal: String = diesel::select(diesel::dsl::sql::<Text>("(SELECT journal_mode FROM pragma_journal_mode)"))
-                    .get_result(conn)
-                    .await?;
+                let synchronous: i64 = diesel::select(diesel::dsl::sql::<BigInt>(
+                    "(SELECT synchronous FROM pragma_synchronous)",
+                ))
+                .get_result(conn)
+                .await?;
+                let journal: String = diesel::select(diesel::dsl::sql::<Text>(
+                    "(SELECT journal_mode FROM pragma_journal_mode)",
+                ))
+                .get_result(conn)
+                .await?;
                 let level = match synchronous {
                     0 => "off",
                     1 => "normal",
@@ -180,7 +186,8 @@ pub fn pending(path: &Path) -> Result<Vec<String>, OpenError> {
 /// Makes sure that one server at most runs on a file: it voids the leases of earlier ones.
 pub fn lock(path: &Path) -> Result<File, OpenError> {
     let lock = PathBuf::from(format!("{}.lock", path.display()));
-    let file = File::options().create(true).truncate(false).write(true).open(&lock).map_err(OpenError::store)?;
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&lock).map_err(OpenError::store)?;
     file.try_lock().map_err(|_| OpenError::InUse(path.display().to_string()))?;
     Ok(file)
 }

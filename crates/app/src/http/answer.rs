@@ -1,9 +1,9 @@
 //! From the domain's faults to statuses and headers, once for every contract. The words and the
 //! shape are each contract's own.
 
-use actix_web::http::header::{HeaderValue, RETRY_AFTER};
-use actix_web::http::StatusCode;
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use maru_domain::error::{Fault, Kind};
 use std::error::Error;
 
@@ -25,7 +25,10 @@ pub fn status_of(kind: Kind) -> StatusCode {
 /// The whole seconds that a fault asks to wait for, at least one.
 #[must_use]
 pub fn retry_seconds(fault: &Fault) -> Option<u64> {
-    fault.retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).map(|seconds| seconds.max(1))
+    fault
+        .retry_after
+        .map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+        .map(|seconds| seconds.max(1))
 }
 
 /// Adds `Retry-After` where the fault knows when to come again.

@@ -4,7 +4,7 @@
 use super::State;
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use actix_web::{web, HttpRequest};
+use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
 use std::time::Duration;
 
@@ -33,7 +33,8 @@ pub async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<web::B
     if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(BodyFault::Encoded);
     }
-    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let length =
+        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > limit) {
         return Err(BodyFault::TooLarge);
     }

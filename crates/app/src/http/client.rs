@@ -1,7 +1,7 @@
 //! Who is at the other end: the address, behind proxies that are trusted.
 
 use super::State;
-use actix_web::{web, HttpRequest};
+use actix_web::{HttpRequest, web};
 use std::net::IpAddr;
 
 /// The client's address. `X-Forwarded-For` counts only from a trusted proxy, and of it only the

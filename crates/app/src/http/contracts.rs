@@ -5,9 +5,9 @@ pub mod drf;
 pub mod token_chats;
 
 use super::answer::{self, status_of};
-use actix_web::http::StatusCode;
 use actix_web::HttpResponse;
-use maru_domain::error::{codes, Fault};
+use actix_web::http::StatusCode;
+use maru_domain::error::{Fault, codes};
 use serde_json::json;
 
 /// Whose shapes an answer has.
@@ -39,10 +39,11 @@ impl Contract {
     #[must_use]
     pub fn wrong_verb(self, verb: &str) -> HttpResponse {
         match self {
-            Self::TokenChats => {
-                drf::Refusal::detail(StatusCode::METHOD_NOT_ALLOWED, format!("Method \"{verb}\" not allowed."))
-                    .into_response()
-            }
+            Self::TokenChats => drf::Refusal::detail(
+                StatusCode::METHOD_NOT_ALLOWED,
+                format!("Method \"{verb}\" not allowed."),
+            )
+            .into_response(),
             Self::Native => {
                 let mut response = problem(&Fault::new(&codes::METHOD_NOT_ALLOWED));
                 *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
@@ -55,7 +56,9 @@ impl Contract {
     #[must_use]
     pub fn unknown_path(self) -> HttpResponse {
         match self {
-            Self::TokenChats => drf::Refusal::detail(StatusCode::NOT_FOUND, "Not found.".to_owned()).into_response(),
+            Self::TokenChats => {
+                drf::Refusal::detail(StatusCode::NOT_FOUND, "Not found.".to_owned()).into_response()
+            }
             Self::Native => problem(&Fault::new(&codes::NOT_FOUND)),
         }
     }
@@ -72,7 +75,8 @@ fn problem(fault: &Fault) -> HttpResponse {
         "code": fault.code.name,
         "detail": fault.to_string(),
     });
-    let mut response = HttpResponse::build(status).content_type("application/problem+json").body(body.to_string());
+    let mut response =
+        HttpResponse::build(status).content_type("application/problem+json").body(body.to_string());
     answer::add_retry_after(&mut response, fault);
     response
 }

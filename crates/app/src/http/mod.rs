@@ -12,12 +12,12 @@ mod state;
 mod surround;
 
 pub use openapi::document;
-pub use state::{Status, State};
+pub use state::{State, Status};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
-use actix_web::{web, App, Error};
+use actix_web::{App, Error, web};
 
 /// The web application, one for each worker.
 pub fn app(

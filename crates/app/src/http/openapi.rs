@@ -3,7 +3,7 @@
 use super::contracts::token_chats;
 use super::operator;
 use actix_web::http::header::LOCATION;
-use actix_web::{web, HttpResponse};
+use actix_web::{HttpResponse, web};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -57,6 +57,9 @@ pub async fn serve() -> HttpResponse {
 
 /// The page at `/docs/`, whose script and style come out of the binary.
 pub fn configure(app: &mut web::ServiceConfig) {
-    app.route("/docs", web::get().to(|| async { HttpResponse::Found().insert_header((LOCATION, "/docs/")).finish() }));
+    app.route(
+        "/docs",
+        web::get().to(|| async { HttpResponse::Found().insert_header((LOCATION, "/docs/")).finish() }),
+    );
     app.service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json")));
 }

@@ -1,7 +1,7 @@
 //! What operators and their machines ask: is it alive, is it ready, how much.
 
 use super::State;
-use actix_web::{web, HttpResponse};
+use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
 //! Every route, in one table: verb, path, handler, policy. Nothing is served that is not here.
 
-use super::contracts::{token_chats, Contract};
+use super::contracts::{Contract, token_chats};
 use super::{openapi, operator};
 use actix_web::guard::{self, Guard};
-use actix_web::http::header::{HeaderValue, ALLOW};
 use actix_web::http::Method;
-use actix_web::{web, HttpRequest, HttpResponse, Resource, Route};
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
 use std::collections::BTreeMap;
 
 /// Who may call a route.

@@ -1,16 +1,16 @@
 //! What surrounds every request: an id, a line in the log, a count, a limit, and a net for panics.
 
-use super::contracts::Contract;
 use super::State;
+use super::contracts::Contract;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use actix_web::http::StatusCode;
-use actix_web::middleware::Next;
 use actix_web::error::InternalError;
-use actix_web::{web, Error, HttpMessage};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, web};
 use futures_util::FutureExt;
-use maru_domain::error::{codes, Fault};
+use maru_domain::error::{Fault, codes};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tracing::Instrument;

@@ -12,7 +12,8 @@ pub fn print(settings: &Settings, address: SocketAddr, store: &str) {
 fn text(settings: &Settings, address: SocketAddr, store: &str) -> String {
     let url = format!("http://{}", reachable(address));
     let model = &settings.llm.model;
-    let demo = if model == "demo" { " (a stand-in that needs no model; choose another with --model)" } else { "" };
+    let demo =
+        if model == "demo" { " (a stand-in that needs no model; choose another with --model)" } else { "" };
     let open = match settings.auth.anonymous {
         Anonymous::Loopback if !address.ip().is_loopback() => {
             "\n  note: others can reach this address, so nobody may come in without a token; \

@@ -1,7 +1,9 @@
 //! Reading the settings from their four places, and saying everything that is wrong with them.
 
-use super::{AuthSettings, Hidden, LimitSettings, LlmSettings, LogSettings, ProviderSettings, ServerSettings, Settings};
-use super::{StoreSettings, TimeSettings, Words, DEFAULTS};
+use super::{
+    AuthSettings, Hidden, LimitSettings, LlmSettings, LogSettings, ProviderSettings, ServerSettings, Settings,
+};
+use super::{DEFAULTS, StoreSettings, TimeSettings, Words};
 use config::{Config, Environment, File, FileFormat, Map, Value, ValueKind};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -45,7 +47,9 @@ fn load_from(overrides: &Overrides, environment: Map<String, String>) -> Result<
         section::<TimeSettings>(&merged, "time", &mut wrong),
         section::<LogSettings>(&merged, "log", &mut wrong),
     );
-    let (Some(server), Some(store), Some(mut llm), Some(auth), Some(limits), Some(time), Some(log)) = settings else {
+    let (Some(server), Some(store), Some(mut llm), Some(auth), Some(limits), Some(time), Some(log)) =
+        settings
+    else {
         return Err(wrong);
     };
     add_openai(&mut llm, &environment);
@@ -87,7 +91,9 @@ fn unknown_keys(merged: &Config) -> Vec<String> {
     let mut wrong = Vec::new();
     for key in leaves(&merged.cache, "") {
         if key == "redis.url" {
-            wrong.push("redis.url: this version runs as one instance and uses no Redis; leave it out".to_owned());
+            wrong.push(
+                "redis.url: this version runs as one instance and uses no Redis; leave it out".to_owned(),
+            );
         } else if !known.contains(&key) && !key.starts_with("llm.providers.") {
             wrong.push(format!("{key}: there is no such setting{}", nearest(&key, &known)));
         }
@@ -97,8 +103,10 @@ fn unknown_keys(merged: &Config) -> Vec<String> {
 
 fn nearest(key: &str, known: &BTreeSet<String>) -> String {
     let section = key.split('.').next().unwrap_or(key);
-    let names: Vec<&str> =
-        known.iter().filter_map(|name| name.strip_prefix(section).and_then(|rest| rest.strip_prefix('.'))).collect();
+    let names: Vec<&str> = known
+        .iter()
+        .filter_map(|name| name.strip_prefix(section).and_then(|rest| rest.strip_prefix('.')))
+        .collect();
     if names.is_empty() { String::new() } else { format!("; [{section}] has {}", names.join(", ")) }
 }
 
@@ -106,7 +114,9 @@ fn leaves(value: &Value, path: &str) -> Vec<String> {
     match &value.kind {
         ValueKind::Table(table) => table
             .iter()
-            .flat_map(|(key, value)| leaves(value, &if path.is_empty() { key.clone() } else { format!("{path}.{key}") }))
+            .flat_map(|(key, value)| {
+                leaves(value, &if path.is_empty() { key.clone() } else { format!("{path}.{key}") })
+            })
             .collect(),
         _ => vec![path.to_owned()],
     }
@@ -149,7 +159,13 @@ fn add_openai(llm: &mut LlmSettings, environment: &Map<String, String>) {
     }
 }
 
-fn check(server: &ServerSettings, store: &StoreSettings, llm: &LlmSettings, auth: &AuthSettings, wrong: &mut Vec<String>) {
+fn check(
+    server: &ServerSettings,
+    store: &StoreSettings,
+    llm: &LlmSettings,
+    auth: &AuthSettings,
+    wrong: &mut Vec<String>,
+) {
     if let Err(error) = maru_store::Location::parse(store.url.expose()) {
         wrong.push(format!("store.url: {error}"));
     }
@@ -235,7 +251,8 @@ mod tests {
 
     #[test]
     fn openai_reads_its_own_variables() {
-        let settings = with(&[("OPENAI_API_KEY", "sk-x"), ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")]).unwrap();
+        let settings =
+            with(&[("OPENAI_API_KEY", "sk-x"), ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")]).unwrap();
         assert_eq!(settings.llm.providers["openai"].api_key.expose(), "sk-x");
         assert_eq!(settings.llm.providers["openai"].base_url, "http://127.0.0.1:1/v1");
     }

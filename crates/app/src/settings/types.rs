@@ -15,7 +15,9 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let span = humantime::parse_duration(text.trim());
-        span.map(Self).map_err(|_| D::Error::custom(format!("{text:?} is not a length of time such as \"10s\", \"5m\" or \"30d\"")))
+        span.map(Self).map_err(|_| {
+            D::Error::custom(format!("{text:?} is not a length of time such as \"10s\", \"5m\" or \"30d\""))
+        })
     }
 }
 

@@ -1,10 +1,10 @@
 //! `maru doctor`
 
 use crate::output::Output;
-use maru_app::doctor::{examine, Verdict};
 use maru_app::Settings;
+use maru_app::doctor::{Verdict, examine};
 use maru_domain::error::BoxError;
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// Prints every finding; fails when one of them stops maru from working or endangers messages.
@@ -14,7 +14,8 @@ pub async fn run(settings: &Settings, output: &Output) -> Result<ExitCode, BoxEr
         json!({ "check": finding.check, "verdict": finding.verdict.as_str(), "found": finding.found, "remedy": finding.remedy })
     });
     let lines = findings.iter().map(|finding| {
-        let remedy = finding.remedy.as_ref().map(|remedy| format!("\n          → {remedy}")).unwrap_or_default();
+        let remedy =
+            finding.remedy.as_ref().map(|remedy| format!("\n          → {remedy}")).unwrap_or_default();
         format!("{:<8}  {}: {}{remedy}", finding.verdict.as_str(), finding.check, finding.found)
     });
     output.say(&Value::Array(value.collect()), &lines.collect::<Vec<_>>().join("\n"));

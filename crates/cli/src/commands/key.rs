@@ -2,12 +2,12 @@
 
 use super::{in_words, open, user};
 use crate::arguments::KeyCommand;
-use crate::output::{table, Output};
+use crate::output::{Output, table};
 use maru_app::Settings;
 use maru_domain::accounts::ApiKey;
 use maru_domain::error::BoxError;
 use secrecy::ExposeSecret;
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// Does what was asked with keys.
@@ -21,7 +21,8 @@ pub async fn run(command: KeyCommand, settings: &Settings, output: &Output) -> R
             let lasts = lasts.map_err(|_| "--expires-in is a length of time such as 90d")?;
             let now = wired.services.clock.now();
             let expires_at = lasts.map(|lasts| now.checked_add(lasts)).transpose()?;
-            let made = accounts.create_key(owner.id, &name, expires_at).await.map_err(|fault| in_words(&fault))?;
+            let made =
+                accounts.create_key(owner.id, &name, expires_at).await.map_err(|fault| in_words(&fault))?;
             let (key, secret) = made;
             let mut value = shape(&key);
             if let Value::Object(fields) = &mut value {
@@ -58,7 +59,9 @@ fn shape(key: &ApiKey) -> Value {
 }
 
 fn row(key: &ApiKey) -> Vec<String> {
-    let time = |time: Option<maru_domain::clock::Timestamp>| time.map_or("never".to_owned(), |time| format!("{time:.0}"));
+    let time = |time: Option<maru_domain::clock::Timestamp>| {
+        time.map_or("never".to_owned(), |time| format!("{time:.0}"))
+    };
     vec![
         key.id.to_string(),
         key.name.clone(),

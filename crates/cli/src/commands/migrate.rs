@@ -8,7 +8,11 @@ use serde_json::json;
 use std::process::ExitCode;
 
 /// Brings the database up to date, or says what it lacks.
-pub async fn run(arguments: &MigrateArguments, settings: &Settings, output: &Output) -> Result<ExitCode, BoxError> {
+pub async fn run(
+    arguments: &MigrateArguments,
+    settings: &Settings,
+    output: &Output,
+) -> Result<ExitCode, BoxError> {
     let location = settings.location()?;
     let store = location.shown();
     if arguments.status {

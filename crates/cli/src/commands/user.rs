@@ -2,11 +2,11 @@
 
 use super::{in_words, open, read_password, user};
 use crate::arguments::UserCommand;
-use crate::output::{table, Output};
+use crate::output::{Output, table};
 use maru_app::Settings;
 use maru_domain::accounts::{PasswordRule, Registration, User};
 use maru_domain::error::BoxError;
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -43,7 +43,10 @@ pub async fn run(command: UserCommand, settings: &Settings, output: &Output) -> 
             let found = user(&wired, &username).await?;
             let password = read_password(output, "new password: ")?;
             accounts.reset_password(found.id, password, RULE).await.map_err(|fault| in_words(&fault))?;
-            output.say(&shape(&found), &format!("{} has a new password; all sessions have ended", found.username));
+            output.say(
+                &shape(&found),
+                &format!("{} has a new password; all sessions have ended", found.username),
+            );
         }
         UserCommand::Disable { username } => set_active(&wired, &username, false, output).await?,
         UserCommand::Enable { username } => set_active(&wired, &username, true, output).await?,
@@ -53,7 +56,10 @@ pub async fn run(command: UserCommand, settings: &Settings, output: &Output) -> 
                 return Err("nothing was deleted".into());
             }
             accounts.delete(found.id).await.map_err(|fault| in_words(&fault))?;
-            output.say(&shape(&found), &format!("{} is deleted with everything that was theirs", found.username));
+            output.say(
+                &shape(&found),
+                &format!("{} is deleted with everything that was theirs", found.username),
+            );
         }
     }
     Ok(ExitCode::SUCCESS)

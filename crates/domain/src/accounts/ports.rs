@@ -79,7 +79,12 @@ pub trait UserStore: Send + Sync {
 #[async_trait]
 pub trait SessionStore: Send + Sync {
     /// Opens a session for a user.
-    async fn open(&self, user: UserId, session: NewSession, once: Option<OnceKey>) -> Result<Once<Session>, StoreError>;
+    async fn open(
+        &self,
+        user: UserId,
+        session: NewSession,
+        once: Option<OnceKey>,
+    ) -> Result<Once<Session>, StoreError>;
 
     /// The session with its user, whatever their state.
     async fn identify(&self, id: SessionId) -> Result<Option<(Session, User)>, StoreError>;

@@ -1,13 +1,13 @@
 //! The use cases of accounts: register, log in, be recognised, log out.
 
 use super::ports::{
-    Credential, HashError, IdentityCache, KeyMaker, KeyStore, Limiter, NewKey, NewSession, NewUser, PasswordHasher,
-    SessionStore, TokenClaims, TokenSigner, UserStore,
+    Credential, HashError, IdentityCache, KeyMaker, KeyStore, Limiter, NewKey, NewSession, NewUser,
+    PasswordHasher, SessionStore, TokenClaims, TokenSigner, UserStore,
 };
-use super::{check_password, check_username, ApiKey, Session, User, EMAIL_CHARS, KEY_PREFIX};
+use super::{ApiKey, EMAIL_CHARS, KEY_PREFIX, Session, User, check_password, check_username};
 use crate::access::{Identity, Via};
 use crate::clock::{Clock, Timestamp};
-use crate::error::{codes, FieldFault, FieldRule, Fault, StoreError};
+use crate::error::{Fault, FieldFault, FieldRule, StoreError, codes};
 use crate::ids::{Ids, KeyId, SessionId, UserId};
 use crate::once::{Once, OnceKey};
 use crate::text::{has_control, normalised_name};
@@ -183,7 +183,11 @@ impl Accounts {
         let username = normalised_name(username);
         let allowed = self.ports.limiter.login(username.clone()).await;
         allowed.map_err(|wait| Fault::new(&codes::TOO_MANY_ATTEMPTS).retry_after(wait))?;
-        let found = if has_control(&username) { None } else { self.ports.users.credentials(username.clone()).await? };
+        let found = if has_control(&username) {
+            None
+        } else {
+            self.ports.users.credentials(username.clone()).await?
+        };
         let hash = found.as_ref().and_then(|found| found.password_hash.clone());
         let check = self.ports.hasher.check(password.clone(), hash).await.map_err(hash_fault)?;
         let Some(found) = found.filter(|_| check.right) else {
@@ -216,7 +220,8 @@ impl Accounts {
         let credential = if bearer.starts_with(KEY_PREFIX) {
             Credential::Key(self.ports.key_maker.hash(bearer))
         } else {
-            let claims = self.ports.signer.verify(bearer, now).ok_or_else(|| Fault::new(&codes::INVALID_TOKEN))?;
+            let claims =
+                self.ports.signer.verify(bearer, now).ok_or_else(|| Fault::new(&codes::INVALID_TOKEN))?;
             Credential::Session(claims.session)
         };
         if let Some(identity) = self.ports.identities.get(&credential) {
@@ -242,7 +247,8 @@ impl Accounts {
 
     async fn key_identity(&self, hash: super::KeyHash, now: Timestamp) -> Result<Identity, Fault> {
         let found = self.ports.keys.identify(hash).await?;
-        let live = found.filter(|(key, _)| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now));
+        let live =
+            found.filter(|(key, _)| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now));
         let (key, user) = live.ok_or_else(|| Fault::new(&codes::INVALID_TOKEN))?;
         if is_stale(key.last_used_at, now) {
             self.ports.keys.touch(key.id, now).await?;
@@ -271,7 +277,12 @@ impl Accounts {
     ///
     /// # Errors
     /// The rule that the password breaks, `USER_NOT_FOUND`, or when the store is away.
-    pub async fn reset_password(&self, user: UserId, password: SecretString, rule: PasswordRule) -> Result<(), Fault> {
+    pub async fn reset_password(
+        &self,
+        user: UserId,
+        password: SecretString,
+        rule: PasswordRule,
+    ) -> Result<(), Fault> {
         let mut faults = Vec::new();
         check_password(password.expose_secret(), rule.min_chars, &mut faults);
         if !faults.is_empty() {
@@ -415,7 +426,9 @@ fn check_email(email: &str, faults: &mut Vec<FieldFault>) {
 
 fn name_taken(error: StoreError) -> Fault {
     match error {
-        StoreError::Conflict(_) => Fault::fields(vec![FieldFault { field: "username", rule: FieldRule::Taken }]),
+        StoreError::Conflict(_) => {
+            Fault::fields(vec![FieldFault { field: "username", rule: FieldRule::Taken }])
+        }
         other => other.into(),
     }
 }

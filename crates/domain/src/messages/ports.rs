@@ -6,8 +6,8 @@ use crate::error::StoreError;
 use crate::ids::{MessageId, RoomId, TurnId, UserId};
 use crate::once::{Once, OnceKey};
 use crate::rooms::Room;
-use crate::turns::ports::Lease;
 use crate::turns::Turn;
+use crate::turns::ports::Lease;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 

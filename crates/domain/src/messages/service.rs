@@ -1,10 +1,10 @@
 //! The use cases of messages: send and edit.
 
-use super::ports::{Edit, MessageStore, NewSend, SendOutcome, SendTarget, Sent};
 use super::Message;
+use super::ports::{Edit, MessageStore, NewSend, SendOutcome, SendTarget, Sent};
 use crate::access::{Authorized, Write};
 use crate::clock::Clock;
-use crate::error::{codes, Fault};
+use crate::error::{Fault, codes};
 use crate::fail_point;
 use crate::ids::{Ids, MessageId, RoomId, TurnId, UserId};
 use crate::once::{Once, OnceKey};
@@ -69,7 +69,11 @@ impl Messages {
     /// # Errors
     /// `ROOM_NOT_FOUND`, `ROOM_ENDED`, `TURN_IN_PROGRESS`, `QUEUE_FULL`, `UNKNOWN_MODEL`, `DRAINING`,
     /// `IDEMPOTENCY_KEY_REUSED`, or when the store is away.
-    pub async fn send(&self, room: &Authorized<Room, Write>, request: SendRequest) -> Result<Once<Sending>, Fault> {
+    pub async fn send(
+        &self,
+        room: &Authorized<Room, Write>,
+        request: SendRequest,
+    ) -> Result<Once<Sending>, Fault> {
         self.send_to(SendTarget::Room(room.get().id), request).await
     }
 

@@ -1,10 +1,10 @@
 //! The use cases of rooms.
 
-use super::ports::{Conversation, RoomStore};
 use super::Room;
-use crate::access::{authorize, Action, Actor, Authorized, Read, Write};
+use super::ports::{Conversation, RoomStore};
+use crate::access::{Action, Actor, Authorized, Read, Write, authorize};
 use crate::clock::Clock;
-use crate::error::{codes, Fault};
+use crate::error::{Fault, codes};
 use crate::ids::{RoomRef, UserId};
 use crate::once::{Once, OnceKey};
 use crate::turns::Engine;

@@ -11,8 +11,8 @@ use crate::events::ports::{Bus, Notice};
 use crate::ids::{InstanceId, RoomId, TurnId};
 use futures_util::{FutureExt, StreamExt};
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -60,7 +60,13 @@ impl EngineSettings {
     /// The design's numbers for an instance.
     #[must_use]
     pub fn new(instance: InstanceId, budget: Budget) -> Self {
-        Self { instance, lease: Duration::from_secs(10), heartbeat: Duration::from_secs(2), attempts: 3, budget }
+        Self {
+            instance,
+            lease: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(2),
+            attempts: 3,
+            budget,
+        }
     }
 }
 
@@ -108,7 +114,7 @@ impl Engine {
         self.ports.spawner.spawn(Box::pin(async move {
             let (room, turn) = (claimed.turn.room_id, claimed.turn.clone());
             let run = Run::new(Arc::clone(&engine), running, claimed);
-            let next = match AssertUnwindSafe(run.to_its_end()).catch_unwind().await {
+            let next = match AssertUnwindSafe(run.finish()).catch_unwind().await {
                 Ok(queued) => queued,
                 Err(_) => engine.after_panic(turn).await,
             };
@@ -123,17 +129,24 @@ impl Engine {
     pub async fn take_up(self: &Arc<Self>, room: Option<RoomId>) {
         match self.ports.store.claim(self.lease(), room, CLAIMS_PER_SWEEP).await {
             Ok(claims) => claims.into_iter().for_each(|claimed| self.start(claimed)),
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "could not look for waiting turns"),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "could not look for waiting turns")
+            }
         }
     }
 
     /// Keeps leases alive, takes up orphans and listens for cancels, until the server stops.
     pub async fn heartbeat(self: Arc<Self>, stop: tokio_util::sync::CancellationToken) {
         let mut notices = self.ports.bus.listen();
+        // The beat is not put off by notices, however many come.
+        let mut next_beat = self.ports.clock.sleep(self.settings.heartbeat);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.ports.clock.sleep(self.settings.heartbeat) => self.beat().await,
+                () = &mut next_beat => {
+                    self.beat().await;
+                    next_beat = self.ports.clock.sleep(self.settings.heartbeat);
+                }
                 Some(notice) = notices.next() => {
                     if let Notice::Cancel(turn) = notice {
                         self.registry.stop(turn, Stop::Cancelled);
@@ -152,7 +165,9 @@ impl Engine {
                         self.registry.stop(turn, Stop::Cancelled);
                     }
                 }
-                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "could not renew leases"),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "could not renew leases")
+                }
             }
         }
         if !self.is_draining() {
@@ -175,8 +190,8 @@ impl Engine {
 
     /// Waits for the end of a turn at a place taken before.
     pub(crate) async fn wait_on(&self, mut watch: Watch) -> Result<Settled, StoreError> {
-        // A turn of this process settles through the registry at once; the store is asked only now
-        // and then, for turns of other instances.
+        // A turn of this process settles through the registry at once; the store is asked now and
+        // then for those that run elsewhere.
         loop {
             let known = watch.settled.borrow_and_update().clone();
             if let Some(known) = known {
@@ -191,6 +206,9 @@ impl Engine {
                 }
                 () = self.ports.clock.sleep(ASK_STORE_EVERY) => false,
             };
+            if !handed_over && self.registry.is_running(watch.turn) {
+                continue;
+            }
             if let Some(settled) = self.stored_end(watch.turn).await? {
                 return Ok(settled);
             }
@@ -223,7 +241,8 @@ impl Engine {
         };
         if view.turn.status.is_terminal() {
             if !self.registry.is_running(turn) {
-                self.registry.settle(turn, Some(Settled::Ended { view: Box::new(view.clone()), version: None }));
+                self.registry
+                    .settle(turn, Some(Settled::Ended { view: Box::new(view.clone()), version: None }));
             }
             return Ok(Some(view));
         }

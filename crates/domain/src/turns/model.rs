@@ -1,7 +1,7 @@
 //! A turn and its states.
 
 use crate::clock::Timestamp;
-use crate::error::{codes, Code};
+use crate::error::{Code, codes};
 use crate::ids::{MessageId, RoomId, TurnId};
 use crate::messages::MessageStatus;
 use crate::rooms::word_enum;
@@ -178,7 +178,15 @@ mod tests {
     #[test]
     fn malformed_event_ids_are_refused() {
         let turn = Uuid::from_u128(7);
-        for bad in [String::new(), "1".into(), format!("{turn}.1"), format!("{turn}.-1-2"), format!("{turn}.1--2"), format!("{turn}.1-99999999999999999999"), format!("x.{turn}-1")] {
+        for bad in [
+            String::new(),
+            "1".into(),
+            format!("{turn}.1"),
+            format!("{turn}.-1-2"),
+            format!("{turn}.1--2"),
+            format!("{turn}.1-99999999999999999999"),
+            format!("x.{turn}-1"),
+        ] {
             assert_eq!(bad.parse::<TurnEventId>(), Err(&codes::INVALID_PARAMETER), "{bad}");
         }
     }

@@ -94,7 +94,8 @@ pub trait TurnStore: Send + Sync {
 
     /// Takes up turns that nobody runs: the oldest unfinished one of each room whose lease is free
     /// or has expired. Each claim raises `fence` and `attempt`.
-    async fn claim(&self, lease: Lease, room: Option<RoomId>, limit: i64) -> Result<Vec<Claimed>, StoreError>;
+    async fn claim(&self, lease: Lease, room: Option<RoomId>, limit: i64)
+    -> Result<Vec<Claimed>, StoreError>;
 
     /// What the model is to be told: the room's prompt and at most `max_messages` messages up to and
     /// with the turn's own, as they read now. `None` when the turn is gone.

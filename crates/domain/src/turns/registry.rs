@@ -127,7 +127,8 @@ impl Drop for Watch {
     /// Drops an entry that only waiters had made, with the last of them.
     fn drop(&mut self) {
         let mut entries = self.registry.lock();
-        if entries.get(&self.turn).is_some_and(|entry| !entry.running && entry.settled.receiver_count() <= 1) {
+        if entries.get(&self.turn).is_some_and(|entry| !entry.running && entry.settled.receiver_count() <= 1)
+        {
             entries.remove(&self.turn);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::ports::{Checkpoint, Claimed, Ended, Ending, Finish, ModelError, ModelFault, Pieces, Written};
 use super::registry::{Running, Settled, SettledVersion, Stop};
-use super::transcript::{Transcript, CHECKPOINT_BYTES, CHECKPOINT_EVERY, COALESCE};
+use super::transcript::{CHECKPOINT_BYTES, CHECKPOINT_EVERY, COALESCE, Transcript};
 use super::{Engine, Turn, TurnError, TurnStatus, TurnView};
 use crate::error::StoreError;
 use crate::events::ports::Notice;
@@ -47,7 +47,7 @@ impl Run {
     }
 
     /// Runs the turn; answers whether another one waits in the room.
-    pub(super) async fn to_its_end(mut self) -> bool {
+    pub(super) async fn finish(mut self) -> bool {
         let turn = &self.claimed.turn;
         let span = tracing::info_span!("turn", turn = %turn.id, room = %turn.room_id, attempt = turn.attempt);
         async move {
@@ -100,7 +100,9 @@ impl Run {
             let source = match ports.store.prompt(id, limit).await {
                 Ok(Some(source)) => source,
                 Ok(None) => return Err(Break::Stopped(Stop::Gone)),
-                Err(error) => return Err(Break::Failed(ModelError::new(ModelFault::Unreachable, error.to_string()))),
+                Err(error) => {
+                    return Err(Break::Failed(ModelError::new(ModelFault::Unreachable, error.to_string())));
+                }
             };
             let model = ports.models.resolve(source.model.as_deref());
             let model = model.ok_or_else(|| {
@@ -168,7 +170,11 @@ impl Run {
         }
     }
 
-    fn take_ready(&mut self, piece: Option<Result<super::ports::Piece, ModelError>>, pieces: &mut Pieces) -> Option<Break> {
+    fn take_ready(
+        &mut self,
+        piece: Option<Result<super::ports::Piece, ModelError>>,
+        pieces: &mut Pieces,
+    ) -> Option<Break> {
         let mut next = Some(piece);
         while let Some(piece) = next {
             match piece {
@@ -279,7 +285,10 @@ impl Run {
             }
             Ok(None) => self.give_up().await,
             Err(error) => {
-                tracing::error!(error = &error as &dyn Error, "could not store the end of the turn; it will be taken over");
+                tracing::error!(
+                    error = &error as &dyn Error,
+                    "could not store the end of the turn; it will be taken over"
+                );
                 self.give_up().await
             }
         }
@@ -307,7 +316,8 @@ impl Run {
             Settled::Withdrawn(Box::new(ended.turn))
         } else {
             let reply = std::mem::take(&mut self.transcript.text);
-            let version = SettledVersion { room_version: ended.room_version, own_writes: self.own_writes + 1 };
+            let version =
+                SettledVersion { room_version: ended.room_version, own_writes: self.own_writes + 1 };
             Settled::Ended { view: Box::new(TurnView { turn: ended.turn, reply }), version: Some(version) }
         };
         self.engine.ports.buffer.close(id, self.claimed.turn.fence).await;
@@ -324,7 +334,10 @@ impl Run {
         if self.claimed.turn.status == TurnStatus::Pending && self.transcript.is_empty() {
             let released = self.engine.ports.store.release(self.id(), self.claimed.turn.fence).await;
             if let Err(error) = released {
-                tracing::warn!(error = &error as &dyn Error, "could not give the turn back; its lease will expire");
+                tracing::warn!(
+                    error = &error as &dyn Error,
+                    "could not give the turn back; its lease will expire"
+                );
             }
             self.engine.ports.buffer.close(self.id(), self.claimed.turn.fence).await;
             self.engine.registry.settle(self.id(), None);
@@ -359,7 +372,8 @@ impl Engine {
             Ok(Some(view)) => view.reply,
             _ => String::new(),
         };
-        let error = TurnError { code: "internal".to_owned(), detail: "something went wrong on our side".to_owned() };
+        let error =
+            TurnError { code: "internal".to_owned(), detail: "something went wrong on our side".to_owned() };
         let ending = Ending {
             turn: turn.id,
             fence: turn.fence,

@@ -3,12 +3,12 @@
 use super::ports::StreamBuffer;
 use super::{Engine, Settled, TurnEvent, TurnEventId, TurnView};
 use crate::access::{Authorized, Write};
-use crate::error::{codes, Fault};
+use crate::error::{Fault, codes};
 use crate::ids::TurnId;
 use crate::rooms::Room;
 use crate::turns::ports::TurnStore;
-use futures_util::stream::{self, BoxStream};
 use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -65,7 +65,8 @@ impl Turns {
         if self.store.find(turn).await?.is_none() {
             return Err(Fault::new(&codes::TURN_NOT_FOUND));
         }
-        let follower = Follower { turns: self.clone(), turn, at: after, waiting: VecDeque::new(), over: false };
+        let follower =
+            Follower { turns: self.clone(), turn, at: after, waiting: VecDeque::new(), over: false };
         Ok(stream::unfold(follower, |mut follower| async move {
             let event = follower.next().await?;
             Some((event, follower))

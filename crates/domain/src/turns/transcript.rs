@@ -1,7 +1,7 @@
 //! What the model has said so far, and how much of it is published and stored.
 
-use super::ports::{Finish, Piece};
 use super::Usage;
+use super::ports::{Finish, Piece};
 use std::time::Duration;
 
 /// Deltas are published at most this often.

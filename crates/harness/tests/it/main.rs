@@ -6,3 +6,7 @@ mod fail_points;
 mod kill;
 #[cfg(test)]
 mod power_cut;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod token_chats;

@@ -122,6 +122,17 @@ async fn an_open_breaker_answers_at_once_and_hurts_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_breaker_that_opens_during_a_turn_ends_it_with_what_happened() {
+    let fake = Fake::new([vec![Step::FailFor(ModelFault::Failing, Duration::from_secs(7))]]);
+    let guard = Guard::new("fake", fake.clone(), GuardSettings::default());
+    assert_eq!(fault(&hear(&guard, prompt("x")).await), Some(ModelFault::Failing));
+    assert_eq!(fault(&hear(&guard, prompt("x")).await), Some(ModelFault::Failing));
+    // Three calls and two: the fifth failure opens it, and nobody waits for a call that is not made.
+    assert_eq!((fake.count(), fake.times().last().copied()), (5, Some(Duration::from_secs(21))));
+    assert_eq!(fault(&hear(&guard, prompt("x")).await), Some(ModelFault::CircuitOpen));
+}
+
+#[tokio::test(start_paused = true)]
 async fn refusals_and_long_replies_open_no_breaker() {
     for fault in
         [ModelFault::Refused, ModelFault::Unauthorized, ModelFault::UnknownModel, ModelFault::TooLarge]

@@ -5,8 +5,8 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
-use tokio_postgres::config::SslMode;
 use tokio_postgres::Config;
+use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// What every connection is set to: nothing may hang for ever, and no lock outlives its owner.

@@ -114,8 +114,10 @@ impl KeyStore for Store {
                     .filter(api_keys::id.eq(DbId(id.0)))
                     .filter(api_keys::user_id.eq(DbId(user.0)))
                     .filter(api_keys::revoked_at.is_null());
-                let ended =
-                    diesel::update(live).set(api_keys::revoked_at.eq(Some(DbTime(now)))).execute(conn).await?;
+                let ended = diesel::update(live)
+                    .set(api_keys::revoked_at.eq(Some(DbTime(now))))
+                    .execute(conn)
+                    .await?;
                 Ok(ended > 0)
             })
         })

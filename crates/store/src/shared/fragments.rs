@@ -3,10 +3,10 @@
 
 use super::{Db, NOW, NOW_PLUS};
 use crate::types::sql;
-use diesel::expression::{is_aggregate, AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
+use diesel::QueryResult;
+use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Bool, Nullable};
-use diesel::QueryResult;
 use maru_domain::turns::ports::Lease;
 
 /// A turn whose state is not final. In the words of the partial indexes, or they would not be used.
@@ -16,6 +16,10 @@ pub struct Unfinished;
 /// A turn that nobody has the right to run.
 #[derive(Debug, Clone, Copy, QueryId)]
 pub struct IsFree;
+
+/// A turn before which no unfinished one stands in its room.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub struct IsNext;
 
 /// When a lease taken now expires, by the database's clock; null for no lease, since now plus null
 /// is null.
@@ -42,6 +46,10 @@ impl Expression for IsFree {
     type SqlType = Bool;
 }
 
+impl Expression for IsNext {
+    type SqlType = Bool;
+}
+
 impl Expression for LeaseUntil {
     type SqlType = Nullable<sql::Moment>;
 }
@@ -62,6 +70,16 @@ impl QueryFragment<Db> for IsFree {
     }
 }
 
+impl QueryFragment<Db> for IsNext {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        out.push_sql(
+            "NOT EXISTS (SELECT 1 FROM turns AS older WHERE older.room_id = turns.room_id \
+             AND older.position < turns.position AND older.status IN ('pending', 'streaming'))",
+        );
+        Ok(())
+    }
+}
+
 impl QueryFragment<Db> for LeaseUntil {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
         out.push_sql(NOW_PLUS);
@@ -78,4 +96,4 @@ macro_rules! usable_anywhere {
         }
     )+};
 }
-usable_anywhere!(Unfinished, IsFree, LeaseUntil);
+usable_anywhere!(Unfinished, IsFree, IsNext, LeaseUntil);

@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
 use maru_domain::ids::{RoomId, SessionId, TurnId};
-use maru_domain::once::{KeptAnswer, Once, OnceKey, OnceStore, KEPT_FOR};
+use maru_domain::once::{KEPT_FOR, KeptAnswer, Once, OnceKey, OnceStore};
 
 /// What the guarded transaction makes.
 pub enum Guarded {
@@ -64,6 +64,34 @@ pub async fn begin(conn: &mut Conn, once: &OnceKey, made: Guarded, now: Timestam
         .filter(idempotency::key.eq(&once.key))
         .filter(idempotency::expires_at.le(DbTime(now)));
     diesel::delete(expired).execute(conn).await?;
+    if insert(conn, once, turn_id, session_id, now, expires_at).await? {
+        return Ok(Begun::First);
+    }
+    let row = match find(conn, once).await? {
+        // Taken back between our insert and our look.
+        None if insert(conn, once, turn_id, session_id, now, expires_at).await? => return Ok(Begun::First),
+        row => row,
+    };
+    Ok(match row {
+        Some(row) if row.fingerprint == once.fingerprint => Begun::Again(Before {
+            turn_id: row.turn_id.map(|id| TurnId(id.0)),
+            session_id: row.session_id.map(|id| SessionId(id.0)),
+            room_id: row.room_id.map(|id| RoomId(id.0)),
+            opened: row.opened,
+        }),
+        _ => Begun::Reused,
+    })
+}
+
+/// True when the key was free and is ours now.
+async fn insert(
+    conn: &mut Conn,
+    once: &OnceKey,
+    turn_id: Option<DbId>,
+    session_id: Option<DbId>,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> QueryResult<bool> {
     let claimed = diesel::insert_into(idempotency::table)
         .values((
             idempotency::scope.eq(&once.scope),
@@ -79,18 +107,7 @@ pub async fn begin(conn: &mut Conn, once: &OnceKey, made: Guarded, now: Timestam
         .on_conflict_do_nothing()
         .execute(conn)
         .await?;
-    if claimed > 0 {
-        return Ok(Begun::First);
-    }
-    Ok(match find(conn, once).await? {
-        Some(row) if row.fingerprint == once.fingerprint => Begun::Again(Before {
-            turn_id: row.turn_id.map(|id| TurnId(id.0)),
-            session_id: row.session_id.map(|id| SessionId(id.0)),
-            room_id: row.room_id.map(|id| RoomId(id.0)),
-            opened: row.opened,
-        }),
-        _ => Begun::Reused,
-    })
+    Ok(claimed > 0)
 }
 
 async fn find(conn: &mut Conn, once: &OnceKey) -> QueryResult<Option<KeyRow>> {
@@ -147,7 +164,10 @@ impl OnceStore for Store {
                     None => Once::Done(None),
                     Some((row, _)) if row.fingerprint != key.fingerprint => Once::KeyReused,
                     Some((KeyRow { status: Some(status), body: Some(body), .. }, _)) => {
-                        Once::Replayed(Some(KeptAnswer { status: u16::try_from(status).unwrap_or(500), body }))
+                        Once::Replayed(Some(KeptAnswer {
+                            status: u16::try_from(status).unwrap_or(500),
+                            body,
+                        }))
                     }
                     Some(_) => Once::Replayed(None),
                 })
@@ -167,7 +187,10 @@ impl OnceStore for Store {
                     // The first answer stands: a retry that came to another must not replace it.
                     .filter(idempotency::status.is_null());
                 diesel::update(row)
-                    .set((idempotency::status.eq(Some(i32::from(answer.status))), idempotency::body.eq(Some(answer.body))))
+                    .set((
+                        idempotency::status.eq(Some(i32::from(answer.status))),
+                        idempotency::body.eq(Some(answer.body)),
+                    ))
                     .execute(conn)
                     .await?;
                 Ok(())

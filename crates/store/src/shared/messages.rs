@@ -1,15 +1,16 @@
 //! Messages: the send, in one transaction, and the edit.
 
-use super::idempotency::{begin, note_opened, Begun, Guarded};
 use super::fragments::{LeaseUntil, Unfinished};
+use super::idempotency::{Begun, Guarded, begin, note_opened};
 use super::rooms::RoomRow;
-use super::turns::{view_of, TurnRow};
+use super::turns::{TurnRow, view_of};
 use super::{Conn, Db, Store};
 use crate::error::Abort;
 use crate::schema::{messages, rooms, turns};
 use crate::types::{DbId, DbJson, DbTime};
 use async_trait::async_trait;
 use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::RunQueryDsl;
 use maru_domain::error::StoreError;
 use maru_domain::events::RoomEventKind;
@@ -44,7 +45,8 @@ impl TryFrom<MessageRow> for Message {
     type Error = StoreError;
 
     fn try_from(row: MessageRow) -> Result<Self, StoreError> {
-        let unknown = |what: &str| StoreError::Internal(format!("message {} has an unknown {what}", row.number).into());
+        let unknown =
+            |what: &str| StoreError::Internal(format!("message {} has an unknown {what}", row.number).into());
         Ok(Self {
             role: Role::parse(&row.role).ok_or_else(|| unknown("role"))?,
             status: MessageStatus::parse(&row.status).ok_or_else(|| unknown("status"))?,
@@ -63,6 +65,9 @@ impl TryFrom<MessageRow> for Message {
 }
 
 type Sending<T> = Result<T, Abort<SendOutcome>>;
+
+/// How often a send looks for the open session before it gives up.
+const ENTRIES: usize = 100;
 
 async fn send(conn: &mut Conn, send: NewSend) -> Sending<SendOutcome> {
     if let Some(once) = &send.once {
@@ -107,31 +112,46 @@ async fn enter_room(conn: &mut Conn, send: &NewSend) -> Sending<(RoomRow, bool)>
         SendTarget::Room(id) => match take_numbers(conn, send, DbId(id.0)).await? {
             Some(row) => Ok((row, false)),
             None => {
-                let there = rooms::table.filter(rooms::id.eq(DbId(id.0))).count().get_result::<i64>(conn).await?;
+                let there =
+                    rooms::table.filter(rooms::id.eq(DbId(id.0))).count().get_result::<i64>(conn).await?;
                 Err(Abort::With(if there > 0 { SendOutcome::RoomEnded } else { SendOutcome::RoomMissing }))
             }
         },
         SendTarget::Session { owner, new_room } => {
-            if let Some(row) = enter_session(conn, send, *owner).await? {
-                return Ok((row, false));
+            let mut opened = false;
+            // Somebody may end the session between our look and our step; who opens one enters it.
+            for _ in 0..ENTRIES {
+                if let Some(row) = enter_session(conn, send, *owner).await? {
+                    return Ok((row, opened));
+                }
+                opened = open_session(conn, send, *owner, *new_room).await?;
             }
-            let room = NewRoom {
-                id: *new_room,
-                kind: RoomKind::Session,
-                owner: Some(*owner),
-                public_id: None,
-                name: String::new(),
-                system_prompt: String::new(),
-                model: None,
-                turn_policy: TurnPolicy::Queue,
-                metadata: Map::new(),
-                created_at: send.now,
-            };
-            // Whoever comes second waits here for the first, and then finds its room.
-            let opened = super::rooms::insert(conn, room).await?.is_some();
-            let row = enter_session(conn, send, *owner).await?;
-            Ok((row.ok_or(Abort::With(SendOutcome::RoomMissing))?, opened))
+            Err(crate::error::unavailable("sessions of one user are opened and ended too quickly").into())
         }
+    }
+}
+
+/// Opens a session. Whoever comes second waits here for the first, and then finds its room.
+async fn open_session(conn: &mut Conn, send: &NewSend, owner: UserId, id: RoomId) -> Sending<bool> {
+    let room = NewRoom {
+        id,
+        kind: RoomKind::Session,
+        owner: Some(owner),
+        public_id: None,
+        name: String::new(),
+        system_prompt: String::new(),
+        model: None,
+        turn_policy: TurnPolicy::Queue,
+        metadata: Map::new(),
+        created_at: send.now,
+    };
+    match super::rooms::insert_if_free(conn, room).await {
+        Ok(row) => Ok(row.is_some()),
+        // The account was deleted while the message was on its way.
+        Err(Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)) => {
+            Err(Abort::With(SendOutcome::RoomMissing))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -196,9 +216,17 @@ async fn make_way(conn: &mut Conn, send: &NewSend, room: &RoomRow) -> Sending<Op
     }
 }
 
-async fn insert_message(conn: &mut Conn, send: &NewSend, room: &RoomRow, role: Role, seq: i64) -> QueryResult<MessageRow> {
+async fn insert_message(
+    conn: &mut Conn,
+    send: &NewSend,
+    room: &RoomRow,
+    role: Role,
+    seq: i64,
+) -> QueryResult<MessageRow> {
     let (id, content, status, metadata) = match role {
-        Role::User => (send.message_id, send.content.as_str(), MessageStatus::Completed, send.metadata.clone()),
+        Role::User => {
+            (send.message_id, send.content.as_str(), MessageStatus::Completed, send.metadata.clone())
+        }
         Role::Assistant | Role::System => (send.reply_id, "", MessageStatus::Pending, Map::new()),
     };
     diesel::insert_into(messages::table)

@@ -60,8 +60,9 @@ impl EventStore for Store {
                     .load(conn)
                     .await?;
                 let events = rows.into_iter().map(|row| {
-                    let kind = RoomEventKind::parse(&row.kind)
-                        .ok_or_else(|| StoreError::Internal(format!("an event of unknown kind {}", row.kind).into()))?;
+                    let kind = RoomEventKind::parse(&row.kind).ok_or_else(|| {
+                        StoreError::Internal(format!("an event of unknown kind {}", row.kind).into())
+                    })?;
                     Ok(RoomEvent { seq: row.seq, kind, subject: row.subject.0, at: row.at.0 })
                 });
                 Ok(events.collect::<Result<_, StoreError>>()?)

@@ -1,7 +1,7 @@
 //! Rooms.
 
 use super::fragments::Unfinished;
-use super::idempotency::{begin, note_room, Begun, Guarded};
+use super::idempotency::{Begun, Guarded, begin, note_room};
 use super::messages::MessageRow;
 use super::turns::TurnRow;
 use super::{Conn, Db, Store};
@@ -47,7 +47,8 @@ impl TryFrom<RoomRow> for Room {
     type Error = StoreError;
 
     fn try_from(row: RoomRow) -> Result<Self, StoreError> {
-        let unknown = |what: &str| StoreError::Internal(format!("room {} has an unknown {what}", row.number).into());
+        let unknown =
+            |what: &str| StoreError::Internal(format!("room {} has an unknown {what}", row.number).into());
         Ok(Self {
             id: RoomId(row.id.0),
             number: row.number,
@@ -70,30 +71,53 @@ impl TryFrom<RoomRow> for Room {
     }
 }
 
-/// A new room's row. Two sessions of one owner at the same instant: the second insert does nothing.
-pub async fn insert(conn: &mut Conn, room: NewRoom) -> QueryResult<Option<RoomRow>> {
+#[derive(Insertable)]
+#[diesel(table_name = rooms, treat_none_as_default_value = false)]
+struct NewRow {
+    id: DbId,
+    kind: &'static str,
+    owner_id: Option<DbId>,
+    public_id: Option<String>,
+    name: String,
+    system_prompt: String,
+    model: Option<String>,
+    turn_policy: &'static str,
+    metadata: DbJson,
+    created_at: DbTime,
+    updated_at: DbTime,
+    version: i64,
+    last_seq: i64,
+    last_message_seq: i64,
+    message_count: i64,
+}
+
+impl From<NewRoom> for NewRow {
+    fn from(room: NewRoom) -> Self {
+        Self {
+            id: DbId(room.id.0),
+            kind: room.kind.as_str(),
+            owner_id: room.owner.map(|owner| DbId(owner.0)),
+            public_id: room.public_id,
+            name: room.name,
+            system_prompt: room.system_prompt,
+            model: room.model,
+            turn_policy: room.turn_policy.as_str(),
+            metadata: DbJson(room.metadata),
+            created_at: DbTime(room.created_at),
+            updated_at: DbTime(room.created_at),
+            version: 1,
+            last_seq: 0,
+            last_message_seq: 0,
+            message_count: 0,
+        }
+    }
+}
+
+/// Inserts a room unless a unique index forbids it: of two sessions of one owner at the same instant the
+/// second insert does nothing.
+pub async fn insert_if_free(conn: &mut Conn, room: NewRoom) -> QueryResult<Option<RoomRow>> {
     diesel::insert_into(rooms::table)
-        .values((
-            (
-                rooms::id.eq(DbId(room.id.0)),
-                rooms::kind.eq(room.kind.as_str()),
-                rooms::owner_id.eq(room.owner.map(|owner| DbId(owner.0))),
-                rooms::public_id.eq(room.public_id),
-                rooms::name.eq(room.name),
-                rooms::system_prompt.eq(room.system_prompt),
-                rooms::model.eq(room.model),
-                rooms::turn_policy.eq(room.turn_policy.as_str()),
-                rooms::metadata.eq(DbJson(room.metadata)),
-            ),
-            (
-                rooms::created_at.eq(DbTime(room.created_at)),
-                rooms::updated_at.eq(DbTime(room.created_at)),
-                rooms::version.eq(1_i64),
-                rooms::last_seq.eq(0_i64),
-                rooms::last_message_seq.eq(0_i64),
-                rooms::message_count.eq(0_i64),
-            ),
-        ))
+        .values(NewRow::from(room))
         .on_conflict_do_nothing()
         .returning(RoomRow::as_returning())
         .get_result(conn)
@@ -101,9 +125,16 @@ pub async fn insert(conn: &mut Conn, room: NewRoom) -> QueryResult<Option<RoomRo
         .optional()
 }
 
-async fn conversation(conn: &mut Conn, id: RoomId) -> Result<Option<Conversation>, Abort<Option<Conversation>>> {
-    let room: Option<RoomRow> =
-        rooms::table.filter(rooms::id.eq(DbId(id.0))).select(RoomRow::as_select()).first(conn).await.optional()?;
+async fn conversation(
+    conn: &mut Conn,
+    id: RoomId,
+) -> Result<Option<Conversation>, Abort<Option<Conversation>>> {
+    let room: Option<RoomRow> = rooms::table
+        .filter(rooms::id.eq(DbId(id.0)))
+        .select(RoomRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
     let Some(room) = room else { return Ok(None) };
     let rows: Vec<MessageRow> = messages::table
         .filter(messages::room_id.eq(DbId(id.0)))
@@ -169,8 +200,11 @@ impl RoomStore for Store {
     async fn create(&self, room: NewRoom) -> Result<Room, StoreError> {
         self.write(move |conn| {
             Box::pin(async move {
-                let row = insert(conn, room).await?;
-                let row = row.ok_or_else(|| StoreError::Conflict("rooms_public_id_key".to_owned()))?;
+                let row: RoomRow = diesel::insert_into(rooms::table)
+                    .values(NewRow::from(room))
+                    .returning(RoomRow::as_returning())
+                    .get_result(conn)
+                    .await?;
                 Ok(row.try_into()?)
             })
         })
@@ -227,13 +261,19 @@ impl RoomStore for Store {
     async fn delete(&self, room: RoomId) -> Result<Option<Vec<Turn>>, StoreError> {
         self.write(move |conn| {
             Box::pin(async move {
+                // Held first, as by a send: a turn stored since would go untold.
+                diesel::update(rooms::table.filter(rooms::id.eq(DbId(room.0))))
+                    .set(rooms::version.eq(rooms::version))
+                    .execute(conn)
+                    .await?;
                 let unfinished: Vec<TurnRow> = turns::table
                     .filter(turns::room_id.eq(DbId(room.0)))
                     .filter(Unfinished)
                     .select(TurnRow::as_select())
                     .load(conn)
                     .await?;
-                let gone = diesel::delete(rooms::table.filter(rooms::id.eq(DbId(room.0)))).execute(conn).await?;
+                let gone =
+                    diesel::delete(rooms::table.filter(rooms::id.eq(DbId(room.0)))).execute(conn).await?;
                 let unfinished = unfinished.into_iter().map(Turn::try_from).collect::<Result<_, _>>()?;
                 Ok((gone > 0).then_some(unfinished))
             })

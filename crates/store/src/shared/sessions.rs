@@ -1,6 +1,6 @@
 //! Sessions.
 
-use super::idempotency::{begin, Begun, Guarded};
+use super::idempotency::{Begun, Guarded, begin};
 use super::users::{UserRow, WithSession};
 use super::{Conn, Db, Store};
 use crate::error::Abort;
@@ -88,7 +88,12 @@ async fn open(
 
 #[async_trait]
 impl SessionStore for Store {
-    async fn open(&self, user: UserId, session: NewSession, once: Option<OnceKey>) -> Result<Once<Session>, StoreError> {
+    async fn open(
+        &self,
+        user: UserId,
+        session: NewSession,
+        once: Option<OnceKey>,
+    ) -> Result<Once<Session>, StoreError> {
         self.write(move |conn| Box::pin(open(conn, user, session, once))).await
     }
 
@@ -133,8 +138,10 @@ impl SessionStore for Store {
                     .filter(sessions::id.eq(DbId(id.0)))
                     .filter(sessions::user_id.eq(DbId(user.0)))
                     .filter(sessions::revoked_at.is_null());
-                let ended =
-                    diesel::update(live).set(sessions::revoked_at.eq(Some(DbTime(now)))).execute(conn).await?;
+                let ended = diesel::update(live)
+                    .set(sessions::revoked_at.eq(Some(DbTime(now))))
+                    .execute(conn)
+                    .await?;
                 Ok(ended > 0)
             })
         })

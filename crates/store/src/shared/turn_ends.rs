@@ -4,7 +4,7 @@
 //! Each of these locks the room's row first, as a send does, so that no two of them can deadlock.
 
 use super::fragments::{IsFree, Unfinished};
-use super::turns::{view_of, TurnRow};
+use super::turns::{TurnRow, view_of};
 use super::{Conn, Db};
 use crate::error::Abort;
 use crate::schema::{messages, rooms, turns};
@@ -30,7 +30,12 @@ struct LockedRoom {
 }
 
 /// Locks the room of a turn and raises its counters, by one version and `events` events.
-async fn lock_room(conn: &mut Conn, turn: TurnId, events: i64, now: Timestamp) -> QueryResult<Option<LockedRoom>> {
+async fn lock_room(
+    conn: &mut Conn,
+    turn: TurnId,
+    events: i64,
+    now: Timestamp,
+) -> QueryResult<Option<LockedRoom>> {
     let of_turn = turns::table.filter(turns::id.eq(DbId(turn.0))).select(turns::room_id);
     diesel::update(rooms::table.filter(rooms::id.eq_any(of_turn)))
         .set((
@@ -44,7 +49,13 @@ async fn lock_room(conn: &mut Conn, turn: TurnId, events: i64, now: Timestamp) -
         .optional()
 }
 
-async fn set_reply(conn: &mut Conn, reply: DbId, text: &str, status: TurnStatus, now: Timestamp) -> QueryResult<()> {
+async fn set_reply(
+    conn: &mut Conn,
+    reply: DbId,
+    text: &str,
+    status: TurnStatus,
+    now: Timestamp,
+) -> QueryResult<()> {
     diesel::update(messages::table.filter(messages::id.eq(reply)))
         .set((
             messages::content.eq(text),
@@ -60,31 +71,32 @@ pub async fn checkpoint(conn: &mut Conn, checkpoint: Checkpoint) -> Result<Writt
     let Some(_) = lock_room(conn, checkpoint.turn, 0, checkpoint.now).await? else {
         return Ok(Written::Fenced);
     };
-    let turn = turns::table.filter(turns::id.eq(DbId(checkpoint.turn.0))).filter(turns::fence.eq(checkpoint.fence));
-    let state: Option<(DbId, bool)> = turn
-        .filter(Unfinished)
-        .select((turns::reply_id, turns::cancel_requested))
-        .first(conn)
+    let mine = turns::table
+        .filter(turns::id.eq(DbId(checkpoint.turn.0)))
+        .filter(turns::fence.eq(checkpoint.fence))
+        .filter(Unfinished);
+    // The update holds the turn's row, so that nobody takes it over before the text is written.
+    let reply: Option<DbId> = diesel::update(mine.filter(turns::cancel_requested.eq(false)))
+        .set(turns::status.eq(TurnStatus::Streaming.as_str()))
+        .returning(turns::reply_id)
+        .get_result(conn)
         .await
         .optional()?;
-    match state {
-        None => Err(Abort::With(Written::Fenced)),
-        Some((_, true)) => Err(Abort::With(Written::CancelRequested)),
-        Some((reply, false)) => {
-            diesel::update(turns::table.filter(turns::id.eq(DbId(checkpoint.turn.0))))
-                .set(turns::status.eq(TurnStatus::Streaming.as_str()))
-                .execute(conn)
-                .await?;
-            set_reply(conn, reply, &checkpoint.text, TurnStatus::Streaming, checkpoint.now).await?;
-            Ok(Written::Kept)
-        }
+    if let Some(reply) = reply {
+        set_reply(conn, reply, &checkpoint.text, TurnStatus::Streaming, checkpoint.now).await?;
+        return Ok(Written::Kept);
     }
+    let still_mine: i64 = mine.count().get_result(conn).await?;
+    Err(Abort::With(if still_mine > 0 { Written::CancelRequested } else { Written::Fenced }))
 }
 
 pub async fn finish(conn: &mut Conn, ending: Ending) -> Result<Option<Ended>, Abort<Option<Ended>>> {
     let Some(room) = lock_room(conn, ending.turn, 2, ending.now).await? else { return Ok(None) };
     let row: Option<TurnRow> = diesel::update(
-        turns::table.filter(turns::id.eq(DbId(ending.turn.0))).filter(turns::fence.eq(ending.fence)).filter(Unfinished),
+        turns::table
+            .filter(turns::id.eq(DbId(ending.turn.0)))
+            .filter(turns::fence.eq(ending.fence))
+            .filter(Unfinished),
     )
     .set((
         turns::status.eq(ending.status.as_str()),
@@ -121,14 +133,24 @@ async fn is_queued(conn: &mut Conn, room: DbId) -> QueryResult<bool> {
 
 /// Takes a failed turn back as if it had never been sent (contract §1.5): its messages, its
 /// idempotency key, and the session that it opened.
-async fn withdraw(conn: &mut Conn, room: LockedRoom, turn: Turn, now: Timestamp) -> Result<Option<Ended>, Abort<Option<Ended>>> {
+async fn withdraw(
+    conn: &mut Conn,
+    room: LockedRoom,
+    turn: Turn,
+    now: Timestamp,
+) -> Result<Option<Ended>, Abort<Option<Ended>>> {
     let both = [DbId(turn.message_id.0), DbId(turn.reply_id.0)];
     diesel::delete(messages::table.filter(messages::id.eq_any(both))).execute(conn).await?;
     diesel::delete(turns::table.filter(turns::id.eq(DbId(turn.id.0)))).execute(conn).await?;
     super::idempotency::forget_turn(conn, DbId(turn.id.0)).await?;
-    let ended = Ended { turn, room_version: room.version, last_seq: room.last_seq, queued: is_queued(conn, room.id).await? };
-    let opened_by_it = room.kind == RoomKind::Session.as_str() && ended.turn.position == 1 && room.message_count == 2;
-    if opened_by_it {
+    let ended = Ended {
+        turn,
+        room_version: room.version,
+        last_seq: room.last_seq,
+        queued: is_queued(conn, room.id).await?,
+    };
+    // A session begins with a message: when no other is left, it was opened by this one or by one taken back before.
+    if room.kind == RoomKind::Session.as_str() && room.message_count == 2 {
         diesel::delete(rooms::table.filter(rooms::id.eq(room.id))).execute(conn).await?;
         return Ok(Some(ended));
     }
@@ -136,8 +158,10 @@ async fn withdraw(conn: &mut Conn, room: LockedRoom, turn: Turn, now: Timestamp)
         .set(rooms::message_count.eq(rooms::message_count - 2))
         .execute(conn)
         .await?;
-    let events =
-        [(RoomEventKind::MessageDeleted, ended.turn.message_id.0), (RoomEventKind::MessageDeleted, ended.turn.reply_id.0)];
+    let events = [
+        (RoomEventKind::MessageDeleted, ended.turn.message_id.0),
+        (RoomEventKind::MessageDeleted, ended.turn.reply_id.0),
+    ];
     super::room_events::append(conn, room.id, room.last_seq, now, &events).await?;
     Ok(Some(ended))
 }
@@ -145,50 +169,55 @@ async fn withdraw(conn: &mut Conn, room: LockedRoom, turn: Turn, now: Timestamp)
 type View = Option<TurnView>;
 
 pub async fn request_cancel(conn: &mut Conn, turn: TurnId, now: Timestamp) -> Result<View, Abort<View>> {
-    let Some(view) = view_of(conn, turn).await? else { return Ok(None) };
-    if view.turn.status.is_terminal() {
-        return Ok(Some(view));
+    if let Some(fence) = ask_to_stop(conn, turn, 0).await? {
+        let nobody = turns::table.filter(turns::id.eq(DbId(turn.0))).filter(IsFree);
+        let orphan: i64 = nobody.count().get_result(conn).await?;
+        if orphan > 0 {
+            cancel(conn, turn, fence, now).await?;
+        }
     }
-    let nobody = turns::table.filter(turns::id.eq(DbId(turn.0))).filter(IsFree);
-    let orphan: i64 = nobody.count().get_result(conn).await?;
-    if orphan > 0 {
-        return cancel(conn, view, now).await;
-    }
-    diesel::update(turns::table.filter(turns::id.eq(DbId(turn.0))).filter(Unfinished))
-        .set(turns::cancel_requested.eq(true))
-        .execute(conn)
-        .await?;
     Ok(view_of(conn, turn).await?)
 }
 
 pub async fn force_cancel(conn: &mut Conn, turn: TurnId, now: Timestamp) -> Result<View, Abort<View>> {
-    let Some(mut view) = view_of(conn, turn).await? else { return Ok(None) };
-    if view.turn.status.is_terminal() {
-        return Ok(Some(view));
+    if let Some(fence) = ask_to_stop(conn, turn, 1).await? {
+        cancel(conn, turn, fence, now).await?;
     }
-    let fence: i64 = diesel::update(turns::table.filter(turns::id.eq(DbId(turn.0))))
-        .set(turns::fence.eq(turns::fence + 1))
-        .returning(turns::fence)
-        .get_result(conn)
-        .await?;
-    view.turn.fence = fence;
-    cancel(conn, view, now).await
+    Ok(view_of(conn, turn).await?)
 }
 
-/// Ends a turn as cancelled with what is stored of its text.
-async fn cancel(conn: &mut Conn, view: TurnView, now: Timestamp) -> Result<View, Abort<View>> {
+/// Notes that a turn is to stop, raises its fence by `shut_out` and answers it; `None` when the turn has
+/// ended or is gone. From here on room and turn are held: nobody else ends it, takes it up or writes text.
+async fn ask_to_stop(conn: &mut Conn, turn: TurnId, shut_out: i64) -> QueryResult<Option<i64>> {
+    let of_turn = turns::table.filter(turns::id.eq(DbId(turn.0))).select(turns::room_id);
+    diesel::update(rooms::table.filter(rooms::id.eq_any(of_turn)))
+        .set(rooms::version.eq(rooms::version))
+        .execute(conn)
+        .await?;
+    diesel::update(turns::table.filter(turns::id.eq(DbId(turn.0))).filter(Unfinished))
+        .set((turns::cancel_requested.eq(true), turns::fence.eq(turns::fence + shut_out)))
+        .returning(turns::fence)
+        .get_result(conn)
+        .await
+        .optional()
+}
+
+/// Ends a turn that is held, as cancelled, with what is stored of its text.
+async fn cancel(conn: &mut Conn, turn: TurnId, fence: i64, now: Timestamp) -> Result<(), Abort<View>> {
+    let view = view_of(conn, turn).await?;
     let ending = Ending {
-        turn: view.turn.id,
-        fence: view.turn.fence,
+        turn,
+        fence,
         status: TurnStatus::Cancelled,
-        text: view.reply,
+        text: view.as_ref().map(|view| view.reply.clone()).unwrap_or_default(),
         usage: None,
         error: None,
         withdraw: false,
         now,
     };
     match finish(conn, ending).await {
-        Ok(_) | Err(Abort::With(_)) => Ok(view_of(conn, view.turn.id).await?),
+        Ok(_) => Ok(()),
+        Err(Abort::With(_)) => Err(Abort::With(view)),
         Err(Abort::Error(error)) => Err(Abort::Error(error)),
     }
 }

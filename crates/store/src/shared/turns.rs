@@ -1,15 +1,13 @@
 //! Turns: looking, taking up, prompting, leases. How they end is in `turn_ends.rs`.
 
-use super::fragments::{IsFree, LeaseUntil, Unfinished};
+use super::fragments::{IsFree, IsNext, LeaseUntil, Unfinished};
 use super::turn_ends;
 use super::{Conn, Db, Store};
 use crate::error::Abort;
 use crate::schema::{messages, rooms, turns};
 use crate::types::{DbId, DbTime};
 use async_trait::async_trait;
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
@@ -83,33 +81,34 @@ pub async fn view_of(conn: &mut Conn, turn: TurnId) -> Result<Option<TurnView>, 
 type Claims = Vec<Claimed>;
 
 /// Takes up the oldest unfinished turn of each room whose lease is free.
-async fn claim(conn: &mut Conn, lease: Lease, room: Option<RoomId>, limit: i64) -> Result<Claims, Abort<Claims>> {
-    let older = diesel::alias!(turns as older);
+async fn claim(
+    conn: &mut Conn,
+    lease: Lease,
+    room: Option<RoomId>,
+    limit: i64,
+) -> Result<Claims, Abort<Claims>> {
+    // Turns that wait behind another are no candidates: they must not use up the limit.
     let mut candidates = turns::table
         .filter(Unfinished)
         .filter(IsFree)
+        .filter(IsNext)
         .order((turns::created_at.asc(), turns::id.asc()))
         .limit(limit)
-        .select((turns::id, turns::room_id, turns::position, turns::fence))
+        .select((turns::id, turns::fence))
         .into_boxed();
     if let Some(room) = room {
         candidates = candidates.filter(turns::room_id.eq(DbId(room.0)));
     }
-    let candidates: Vec<(DbId, DbId, i64, i64)> = candidates.load(conn).await?;
+    let candidates: Vec<(DbId, i64)> = candidates.load(conn).await?;
     let mut claims = Vec::new();
-    for (id, room, position, fence) in candidates {
-        let first: Option<i64> = older
-            .filter(older.field(turns::room_id).eq(room))
-            .filter(sql::<Bool>("older.status IN ('pending', 'streaming')"))
-            .select(diesel::dsl::min(older.field(turns::position)))
-            .first(conn)
-            .await?;
-        if first != Some(position) {
-            continue;
-        }
+    for (id, fence) in candidates {
         // The fence tells whether somebody else was quicker since the candidates were read.
         let taken: Option<TurnRow> = diesel::update(
-            turns::table.filter(turns::id.eq(id)).filter(turns::fence.eq(fence)).filter(Unfinished).filter(IsFree),
+            turns::table
+                .filter(turns::id.eq(id))
+                .filter(turns::fence.eq(fence))
+                .filter(Unfinished)
+                .filter(IsFree),
         )
         .set((
             turns::lease_owner.eq(Some(lease.owner.0.clone())),
@@ -122,8 +121,11 @@ async fn claim(conn: &mut Conn, lease: Lease, room: Option<RoomId>, limit: i64) 
         .await
         .optional()?;
         if let Some(row) = taken {
-            let reply: String =
-                messages::table.filter(messages::id.eq(row.reply_id)).select(messages::content).first(conn).await?;
+            let reply: String = messages::table
+                .filter(messages::id.eq(row.reply_id))
+                .select(messages::content)
+                .first(conn)
+                .await?;
             claims.push(Claimed { turn: row.try_into()?, reply });
         }
     }
@@ -131,9 +133,11 @@ async fn claim(conn: &mut Conn, lease: Lease, room: Option<RoomId>, limit: i64) 
 }
 
 type Source = Option<PromptSource>;
+/// Room, position, the turn's model, the room's model, the room's prompt.
+type Past = (DbId, i64, Option<String>, Option<String>, String);
 
 async fn prompt(conn: &mut Conn, turn: TurnId, max_messages: i64) -> Result<Source, Abort<Source>> {
-    let found: Option<(DbId, i64, Option<String>, Option<String>, String)> = turns::table
+    let found: Option<Past> = turns::table
         .inner_join(rooms::table.on(rooms::id.eq(turns::room_id)))
         .filter(turns::id.eq(DbId(turn.0)))
         .select((turns::room_id, turns::position, turns::model, rooms::model, rooms::system_prompt))
@@ -154,7 +158,8 @@ async fn prompt(conn: &mut Conn, turn: TurnId, max_messages: i64) -> Result<Sour
         .load(conn)
         .await?;
     let messages = rows.into_iter().rev().map(|(role, content)| {
-        let role = Role::parse(&role).ok_or_else(|| StoreError::Internal("a message of unknown role".into()))?;
+        let role =
+            Role::parse(&role).ok_or_else(|| StoreError::Internal("a message of unknown role".into()))?;
         Ok(PromptMessage { role, content })
     });
     Ok(Some(PromptSource {
@@ -171,7 +176,12 @@ impl TurnStore for Store {
         self.read(move |conn| Box::pin(async move { Ok(view_of(conn, turn).await?) })).await
     }
 
-    async fn claim(&self, lease: Lease, room: Option<RoomId>, limit: i64) -> Result<Vec<Claimed>, StoreError> {
+    async fn claim(
+        &self,
+        lease: Lease,
+        room: Option<RoomId>,
+        limit: i64,
+    ) -> Result<Vec<Claimed>, StoreError> {
         self.write(move |conn| Box::pin(claim(conn, lease, room, limit))).await
     }
 
@@ -198,7 +208,8 @@ impl TurnStore for Store {
     async fn renew(&self, lease: Lease) -> Result<Vec<TurnId>, StoreError> {
         self.write(move |conn| {
             Box::pin(async move {
-                let mine = turns::table.filter(turns::lease_owner.eq(lease.owner.0.clone())).filter(Unfinished);
+                let mine =
+                    turns::table.filter(turns::lease_owner.eq(lease.owner.0.clone())).filter(Unfinished);
                 let renewed: Vec<(DbId, bool)> = diesel::update(mine)
                     .set(turns::lease_until.eq(LeaseUntil::of(&lease)))
                     .returning((turns::id, turns::cancel_requested))
@@ -218,6 +229,7 @@ impl TurnStore for Store {
                     turns::table
                         .filter(turns::id.eq(DbId(turn.0)))
                         .filter(turns::fence.eq(fence))
+                        .filter(turns::lease_owner.is_not_null())
                         .filter(turns::status.eq(TurnStatus::Pending.as_str())),
                 )
                 .set((

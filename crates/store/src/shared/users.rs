@@ -1,6 +1,6 @@
 //! Users.
 
-use super::idempotency::{begin, Begun, Guarded};
+use super::idempotency::{Begun, Guarded, begin};
 use super::sessions::SessionRow;
 use super::{Conn, Db, Store};
 use crate::error::Abort;
@@ -54,7 +54,9 @@ async fn register(
             Begun::Reused => return Ok(Once::KeyReused),
             Begun::Again(before) => {
                 let found = super::sessions::with_user(conn, before.session_id).await?;
-                return Ok(found.map_or(Once::KeyReused, |(session, user)| Once::Replayed((user, Some(session)))));
+                return Ok(
+                    found.map_or(Once::KeyReused, |(session, user)| Once::Replayed((user, Some(session))))
+                );
             }
         }
     }
@@ -155,7 +157,10 @@ impl UserStore for Store {
                         .filter(sessions::user_id.eq(DbId(id.0)))
                         .filter(sessions::revoked_at.is_null())
                         .filter(sessions::id.ne(keep));
-                    diesel::update(live).set(sessions::revoked_at.eq(Some(DbTime(now)))).execute(conn).await?;
+                    diesel::update(live)
+                        .set(sessions::revoked_at.eq(Some(DbTime(now))))
+                        .execute(conn)
+                        .await?;
                 }
                 Ok(changed > 0)
             })
@@ -179,7 +184,8 @@ impl UserStore for Store {
     async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
         self.write(move |conn| {
             Box::pin(async move {
-                let gone = diesel::delete(users::table.filter(users::id.eq(DbId(id.0)))).execute(conn).await?;
+                let gone =
+                    diesel::delete(users::table.filter(users::id.eq(DbId(id.0)))).execute(conn).await?;
                 Ok(gone > 0)
             })
         })

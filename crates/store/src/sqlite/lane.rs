@@ -2,12 +2,12 @@
 //! work beside it. A query runs right on its lane's thread: nothing can cancel it half-way, and no
 //! two of our own connections ever wait for one lock (ADR 0002).
 
-use crate::error::{unavailable, Abort};
+use crate::error::{Abort, unavailable};
 use diesel::SqliteConnection;
-use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
 use diesel_async::SimpleAsyncConnection;
-use futures_util::future::{ready, BoxFuture};
+use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
 use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use maru_domain::error::{BoxError, StoreError};
 use std::panic::AssertUnwindSafe;
 use tokio::sync::{mpsc, oneshot};
@@ -37,13 +37,25 @@ pub type Open = Box<dyn Fn() -> Result<Conn, StoreError> + Send>;
 /// The largest number of jobs in one commit. Large enough to hide the cost of fsync, small enough
 /// that the first of a group does not wait for long.
 const GROUP: usize = 64;
+const PANICKED: &str = "a query has panicked";
 /// Jobs that may wait. A full lane makes its callers wait, which bounds memory.
 const QUEUE: usize = 1024;
 
 /// Tells a caller the outcome, once it is known whether the commit has succeeded.
 type Answer = Box<dyn FnOnce(Result<(), Commit>) + Send>;
-/// A unit of work: true when its changes are to be kept.
-type Job = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, (bool, Answer)> + Send>;
+/// A unit of work.
+type Job = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, (Done, Answer)> + Send>;
+
+/// How a job has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    /// Its changes are to be kept.
+    Keep,
+    /// Its changes are to be undone.
+    Undo,
+    /// The same, and nobody knows what else it has left behind on the connection.
+    Panicked,
+}
 
 /// Why a group was not committed.
 #[derive(Clone, Debug)]
@@ -84,27 +96,40 @@ impl Lane {
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move |conn| {
             async move {
-                let done = match AssertUnwindSafe(work(conn)).catch_unwind().await {
-                    Ok(done) => done,
-                    Err(_) => Err(Abort::Error(StoreError::Internal("a query has panicked".into()))),
+                let (done, end) = match AssertUnwindSafe(work(conn)).catch_unwind().await {
+                    Ok(Ok(value)) => (Ok(value), Done::Keep),
+                    Ok(Err(abort)) => (Err(abort), Done::Undo),
+                    Err(_) => {
+                        (Err(Abort::Error(StoreError::Internal(PANICKED.into()))), Done::Panicked)
+                    }
                 };
-                let keep = done.is_ok();
                 let answer: Answer = Box::new(move |commit| {
                     let _ = sender.send(match (done, commit) {
-                        (Err(Abort::With(value)), _) => Ok(value),
-                        (Err(Abort::Error(error)), _) => Err(error),
-                        (Ok(value), Ok(())) => Ok(value),
-                        (Ok(_), Err(failed)) => {
-                            Err(StoreError::Unavailable { certain: failed.certain, source: failed.why.into() })
+                        (Ok(value) | Err(Abort::With(value)), Ok(())) => Ok(value),
+                        (Err(Abort::Error(error)), Ok(())) => Err(error),
+                        (Ok(_), Err(Commit { certain, why })) => {
+                            Err(StoreError::Unavailable { certain, source: why.into() })
                         }
+                        // A refusal may rest on what others of the group had written.
+                        (Err(Abort::With(_) | Abort::Error(StoreError::Conflict(_))), Err(failed)) => {
+                            Err(unavailable(failed.why))
+                        }
+                        (Err(Abort::Error(error)), Err(_)) => Err(error),
                     });
                 });
-                (keep, answer)
+                (end, answer)
             }
             .boxed()
         });
         self.0.send(job).await.map_err(|_| unavailable("the database thread has stopped"))?;
-        receiver.await.map_err(|_| unavailable("the database thread has stopped"))?
+        // A job that could not be run is dropped with its sender; the lane has logged why.
+        receiver.await.map_err(|_| unavailable("the database cannot be used now; nothing was done"))?
+    }
+
+    /// How many jobs wait.
+    #[cfg(test)]
+    pub fn waiting(&self) -> usize {
+        self.0.max_capacity() - self.0.capacity()
     }
 
     /// True while the lane's thread lives.
@@ -123,7 +148,11 @@ struct Thread {
 impl Thread {
     fn run(mut self) {
         let mut group = Vec::with_capacity(GROUP);
-        while self.jobs.blocking_recv_many(&mut group, GROUP) > 0 {
+        let most = match self.kind {
+            Kind::Write => GROUP,
+            Kind::Read => 1,
+        };
+        while self.jobs.blocking_recv_many(&mut group, most) > 0 {
             // Every future here is ready when it is polled: `Inline` has done the work by then.
             let kind = self.kind;
             let outcome = match (self.reopened(), kind) {
@@ -132,10 +161,7 @@ impl Thread {
                     Ok(())
                 }
                 (Ok(conn), Kind::Write) => now(write(conn, &mut group)),
-                (Ok(conn), Kind::Read) => {
-                    now(read(conn, &mut group));
-                    Ok(())
-                }
+                (Ok(conn), Kind::Read) => now(read(conn, &mut group)),
             };
             if let Err(broken) = outcome {
                 tracing::error!(why = broken, "the database failed; the connection is opened again");
@@ -165,11 +191,16 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-async fn read(conn: &mut Conn, group: &mut Vec<Job>) {
+/// An error means that the connection can no longer be trusted: a snapshot that panics is still open.
+async fn read(conn: &mut Conn, group: &mut Vec<Job>) -> Result<(), String> {
     for job in group.drain(..) {
-        let (_, answer) = job(conn).await;
+        let (done, answer) = job(conn).await;
         answer(Ok(()));
+        if done == Done::Panicked {
+            return Err(PANICKED.to_owned());
+        }
     }
+    Ok(())
 }
 
 fn refuse(group: &mut Vec<Job>, why: &str) {
@@ -187,11 +218,11 @@ async fn write(conn: &mut Conn, group: &mut Vec<Job>) -> Result<(), String> {
     }
     let alone = group.len() == 1;
     let mut answers = Vec::with_capacity(group.len());
-    let mut kept = false;
+    let (mut kept, mut panicked) = (false, false);
     for job in group.drain(..) {
         if alone {
-            let (keep, answer) = job(conn).await;
-            kept = keep;
+            let (done, answer) = job(conn).await;
+            (kept, panicked) = (done == Done::Keep, done == Done::Panicked);
             answers.push(answer);
             continue;
         }
@@ -199,20 +230,21 @@ async fn write(conn: &mut Conn, group: &mut Vec<Job>) -> Result<(), String> {
             let _ = conn.batch_execute("ROLLBACK").await;
             return Err(fail(answers, &error.to_string(), true));
         }
-        let (keep, answer) = job(conn).await;
-        let end = if keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
+        let (done, answer) = job(conn).await;
+        let end = if done == Done::Keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
         answers.push(answer);
         if let Err(error) = conn.batch_execute(end).await {
             let _ = conn.batch_execute("ROLLBACK").await;
             return Err(fail(answers, &error.to_string(), true));
         }
-        kept |= keep;
+        kept |= done == Done::Keep;
+        panicked |= done == Done::Panicked;
     }
     let end = if kept { "COMMIT" } else { "ROLLBACK" };
     match conn.batch_execute(end).await {
         Ok(()) => {
             answers.into_iter().for_each(|answer| answer(Ok(())));
-            Ok(())
+            if panicked { Err(PANICKED.to_owned()) } else { Ok(()) }
         }
         Err(error) => {
             // After a failed fsync nobody knows what is on the disk: only a retry with the same key can tell.

@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::world::{LONG, Setup, World};
-use maru_domain::events::ports::{Bus, Notice};
+use maru_domain::events::ports::Notice;
 use maru_domain::ids::InstanceId;
 use maru_domain::turns::TurnStatus::Completed;
 use maru_domain::turns::ports::Lease;

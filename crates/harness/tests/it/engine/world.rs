@@ -1,8 +1,6 @@
 //! A database, the things around it, and servers that share them.
 
-use maru_auth::argon2::{Argon2Hasher, HashCost};
-use maru_auth::jwt::JwtSigner;
-use maru_auth::keys::KeyRing;
+use maru_auth::{Argon2Hasher, HashCost, JwtSigner, KeyRing};
 use maru_domain::access::{Actor, Authorized, Read, Write};
 use maru_domain::accounts::ports::NewUser;
 use maru_domain::clock::Clock;

@@ -4,11 +4,11 @@ use super::Refusal;
 use crate::http::body;
 use actix_multipart::Multipart;
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::http::StatusCode;
-use actix_web::{web, FromRequest, HttpRequest};
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
-use futures_util::{stream, StreamExt, TryStreamExt};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use maru_domain::error::FieldRule;
 use serde_json::{Map, Value};
 
@@ -70,7 +70,8 @@ impl FromRequest for Fields {
 }
 
 async fn parse(request: &HttpRequest, bytes: &web::Bytes) -> Result<Map<String, Value>, Refusal> {
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
         "application/json" => json(bytes),
@@ -94,7 +95,10 @@ fn json(bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {
         let (line, column) = (error.line(), error.column());
         let what = error.to_string();
         let what = what.split(" at line ").next().unwrap_or("malformed").to_owned();
-        Refusal::detail(StatusCode::BAD_REQUEST, format!("JSON parse error - {what}: line {line} column {column}"))
+        Refusal::detail(
+            StatusCode::BAD_REQUEST,
+            format!("JSON parse error - {what}: line {line} column {column}"),
+        )
     })?;
     let kind = match value {
         Value::Object(fields) => return Ok(fields),
@@ -106,7 +110,10 @@ fn json(bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {
         Value::Array(_) => "list",
     };
     let message = format!("Invalid data. Expected a dictionary, but got {kind}.");
-    Err(Refusal::fields(Map::from_iter([("non_field_errors".to_owned(), Value::Array(vec![Value::String(message)]))])))
+    Err(Refusal::fields(Map::from_iter([(
+        "non_field_errors".to_owned(),
+        Value::Array(vec![Value::String(message)]),
+    )])))
 }
 
 /// The text fields of a multipart form. Files have no place in this contract and are left out.

@@ -2,11 +2,11 @@
 
 use crate::http::answer::{log, retry_seconds, status_of};
 use crate::http::body::BodyFault;
-use actix_web::http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
-use maru_domain::error::{codes, Fault, FieldRule, Kind};
-use serde_json::{json, Map, Value};
+use maru_domain::error::{Fault, FieldRule, Kind, codes};
+use serde_json::{Map, Value, json};
 use std::fmt;
 
 /// An answer that says no.
@@ -34,7 +34,12 @@ impl Refusal {
     /// `{"field": ["…"]}`: fields that break a rule, all at once.
     #[must_use]
     pub fn fields(fields: Map<String, Value>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, body: Value::Object(fields), retry_after: None, authenticate: false }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            body: Value::Object(fields),
+            retry_after: None,
+            authenticate: false,
+        }
     }
 
     /// 401 with the scheme that would be accepted.
@@ -93,9 +98,16 @@ impl Refusal {
     #[must_use]
     pub fn of_body(fault: BodyFault) -> Self {
         match fault {
-            BodyFault::TooLarge => Self::detail(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large.".to_owned()),
-            BodyFault::TooSlow => Self::detail(StatusCode::REQUEST_TIMEOUT, "The request body did not arrive in time.".to_owned()),
-            BodyFault::Broken => Self::detail(StatusCode::BAD_REQUEST, "The request body could not be read.".to_owned()),
+            BodyFault::TooLarge => {
+                Self::detail(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large.".to_owned())
+            }
+            BodyFault::TooSlow => Self::detail(
+                StatusCode::REQUEST_TIMEOUT,
+                "The request body did not arrive in time.".to_owned(),
+            ),
+            BodyFault::Broken => {
+                Self::detail(StatusCode::BAD_REQUEST, "The request body could not be read.".to_owned())
+            }
             BodyFault::Encoded => Self::detail(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "Compressed request bodies are not supported; send it plain.".to_owned(),
@@ -120,7 +132,8 @@ fn words(field: &str, rule: FieldRule) -> String {
         FieldRule::TooLong(most) => format!("Ensure this field has no more than {most} characters."),
         FieldRule::TooShort(least) => format!("Ensure this field has at least {least} characters."),
         FieldRule::Characters if field == "username" => {
-            "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.".to_owned()
+            "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters."
+                .to_owned()
         }
         FieldRule::Characters => "Control characters are not allowed.".to_owned(),
         FieldRule::Email => "Enter a valid email address.".to_owned(),
@@ -163,4 +176,3 @@ impl From<Fault> for Refusal {
         Self::from_fault(&fault)
     }
 }
-

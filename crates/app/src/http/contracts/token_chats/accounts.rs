@@ -4,11 +4,11 @@ use super::super::drf::{Fields, Refusal, TextRule};
 use super::caller::Caller;
 use super::once;
 use super::shapes::{LoginBody, RegisterBody, SignedInShape, UserShape};
-use crate::http::{client, State};
+use crate::http::{State, client};
 use actix_web::http::StatusCode;
-use actix_web::{web, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 use maru_domain::accounts::{Origin, PasswordRule, Registration, SignedIn};
-use maru_domain::error::{codes, Fault, FieldFault, FieldRule};
+use maru_domain::error::{Fault, FieldFault, FieldRule, codes};
 use maru_domain::once::Once;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -27,7 +27,11 @@ const ANY_PASSWORD: PasswordRule = PasswordRule { min_chars: 1 };
     (status = 429, description = "Too many registrations from this address; see Retry-After."),
     (status = 503, description = "The database is away; see Retry-After."),
 ))]
-pub async fn register(request: HttpRequest, state: web::Data<State>, fields: Fields) -> Result<HttpResponse, Refusal> {
+pub async fn register(
+    request: HttpRequest,
+    state: web::Data<State>,
+    fields: Fields,
+) -> Result<HttpResponse, Refusal> {
     let registration = registration(&fields);
     let origin = Origin { address: client::address(&request) };
     let once = once::key(&request, &state, format!("address:{}", origin.address), &fields.bytes)?;
@@ -44,7 +48,13 @@ fn registration(fields: &Fields) -> Registration {
 }
 
 /// A field's text; what cannot be read is noted, so that all wrong fields are told at once.
-fn read(fields: &Fields, field: &'static str, rule: TextRule, required: bool, unread: &mut Vec<FieldFault>) -> String {
+fn read(
+    fields: &Fields,
+    field: &'static str,
+    rule: TextRule,
+    required: bool,
+    unread: &mut Vec<FieldFault>,
+) -> String {
     let rule = match fields.text(field, rule) {
         Ok(Some(text)) => return text,
         Ok(None) if !required => return String::new(),
@@ -64,7 +74,11 @@ fn read(fields: &Fields, field: &'static str, rule: TextRule, required: bool, un
     (status = 429, description = "Too many failed logins for this name; see Retry-After."),
     (status = 503, description = "The database is away, or too many logins wait; see Retry-After."),
 ))]
-pub async fn login(request: HttpRequest, state: web::Data<State>, fields: Fields) -> Result<HttpResponse, Refusal> {
+pub async fn login(
+    request: HttpRequest,
+    state: web::Data<State>,
+    fields: Fields,
+) -> Result<HttpResponse, Refusal> {
     let mut wrong = Vec::new();
     let username = read(&fields, "username", TRIMMED, true, &mut wrong);
     let password = read(&fields, "password", AS_SENT, true, &mut wrong);

@@ -4,11 +4,11 @@ use super::super::drf::Refusal;
 use crate::http::State;
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{web, FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use maru_domain::access::{Actor, Identity};
 use maru_domain::accounts::User;
-use maru_domain::error::{codes, Fault};
+use maru_domain::error::{Fault, codes};
 use maru_domain::ids::UserId;
 
 /// A caller with a good token or key.

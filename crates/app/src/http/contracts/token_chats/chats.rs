@@ -2,22 +2,22 @@
 
 use super::super::drf::{Fields, Refusal};
 use super::caller::Caller;
-use super::shapes::{local, ChatBody, ChatShape, EditBody, EndedShape, ListedChatShape};
+use super::shapes::{ChatBody, ChatShape, EditBody, EndedShape, ListedChatShape, local};
 use super::{conversation, once};
 use crate::http::State;
 use actix_web::http::StatusCode;
-use actix_web::{web, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 use maru_domain::access::{Authorized, Read, Write};
-use maru_domain::error::{codes, Fault};
+use maru_domain::error::{Fault, codes};
 use maru_domain::ids::{RoomRef, TurnId};
-use maru_domain::messages::ports::Sent;
 use maru_domain::messages::SendRequest;
+use maru_domain::messages::ports::Sent;
 use maru_domain::once::{Once, OnceKey};
 use maru_domain::rooms::Room;
 use maru_domain::text::{CleanText, TextFault};
 use maru_domain::turns::{Settled, SettledVersion, TurnView};
 use serde::{Deserialize, Serialize};
-use serde_json::{json, Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Starts, continues or ends the caller's session.
 #[utoipa::path(post, path = "/api/chats/", tag = "token chats", request_body = ChatBody, security(("token" = [])), responses(
@@ -55,7 +55,12 @@ fn content(fields: &Fields, missing: &str) -> Result<CleanText, Refusal> {
         None | Some(Value::Null) => return Err(refuse(missing)),
         Some(Value::String(text)) => text.clone(),
         Some(Value::Number(number)) => number.to_string(),
-        Some(_) => return Err(Refusal::fields(Map::from_iter([("content".to_owned(), json!(["Not a valid string."]))]))),
+        Some(_) => {
+            return Err(Refusal::fields(Map::from_iter([(
+                "content".to_owned(),
+                json!(["Not a valid string."]),
+            )])));
+        }
     };
     CleanText::message(text).map_err(|fault| match fault {
         TextFault::Blank => refuse(missing),
@@ -112,12 +117,13 @@ async fn shape_after(
     version: Option<SettledVersion>,
 ) -> Result<ChatShape, Refusal> {
     let user_id = caller.user().number;
-    if let Some(version) = version {
-        if let Some(conversation) = conversation::extended(state, sent, view, version).await? {
-            return Ok(ChatShape::new(&sent.room, user_id, conversation));
-        }
+    if let Some(version) = version
+        && let Some(conversation) = conversation::extended(state, sent, view, version).await?
+    {
+        return Ok(ChatShape::new(&sent.room, user_id, conversation));
     }
-    let room: Authorized<Room, Read> = find(state, caller, RoomRef::Id(sent.room.id), "Chat not found.").await?;
+    let room: Authorized<Room, Read> =
+        find(state, caller, RoomRef::Id(sent.room.id), "Chat not found.").await?;
     let conversation = conversation::rendered(state, &room).await?;
     Ok(ChatShape::new(room.get(), user_id, conversation))
 }
@@ -183,7 +189,11 @@ pub async fn list(
     Ok(HttpResponse::Ok().content_type("application/json").body(to_json(&chats)?))
 }
 
-async fn rooms(state: &State, caller: &Caller, filter: Filter) -> Result<Vec<Authorized<Room, Read>>, Refusal> {
+async fn rooms(
+    state: &State,
+    caller: &Caller,
+    filter: Filter,
+) -> Result<Vec<Authorized<Room, Read>>, Refusal> {
     match filter.session_id.filter(|id| !id.is_empty()) {
         None => Ok(state.services.rooms.owned(caller.id()).await?),
         Some(id) => {
@@ -244,7 +254,9 @@ pub async fn delete(
     let room: Authorized<Room, Write> = find(&state, &caller, chat_id, missing).await?;
     match state.services.rooms.delete(room).await {
         Ok(()) => Ok(HttpResponse::Ok().json(json!({ "message": "Chat deleted successfully" }))),
-        Err(fault) if *fault.code == codes::ROOM_NOT_FOUND => Err(Refusal::error(StatusCode::NOT_FOUND, missing)),
+        Err(fault) if *fault.code == codes::ROOM_NOT_FOUND => {
+            Err(Refusal::error(StatusCode::NOT_FOUND, missing))
+        }
         Err(fault) => Err(fault.into()),
     }
 }
@@ -264,7 +276,9 @@ async fn find<A: maru_domain::access::Action>(
 ) -> Result<Authorized<Room, A>, Refusal> {
     match state.services.rooms.find(&caller.actor(), room).await {
         Ok(room) => Ok(room),
-        Err(fault) if *fault.code == codes::ROOM_NOT_FOUND => Err(Refusal::error(StatusCode::NOT_FOUND, missing)),
+        Err(fault) if *fault.code == codes::ROOM_NOT_FOUND => {
+            Err(Refusal::error(StatusCode::NOT_FOUND, missing))
+        }
         Err(fault) => Err(fault.into()),
     }
 }

@@ -1,9 +1,9 @@
 //! A room as this contract shows it: turn by turn, made once for each version of the room.
 
-use super::shapes::{local, TurnShape};
+use super::shapes::{TurnShape, local};
 use crate::http::State;
 use maru_domain::access::{Authorized, Read};
-use maru_domain::error::{codes, Fault};
+use maru_domain::error::{Fault, codes};
 use maru_domain::ids::RoomId;
 use maru_domain::messages::ports::Sent;
 use maru_domain::messages::{Message, Role};

@@ -2,21 +2,27 @@
 
 use super::super::drf::Refusal;
 use crate::http::State;
-use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
-use maru_domain::error::{codes, Fault};
+use maru_domain::error::{Fault, codes};
 use maru_domain::once::{KeptAnswer, Once, OnceKey};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The key of a request, if it has one. `scope` is who asks.
-pub fn key(request: &HttpRequest, state: &State, scope: String, body: &[u8]) -> Result<Option<OnceKey>, Refusal> {
+pub fn key(
+    request: &HttpRequest,
+    state: &State,
+    scope: String,
+    body: &[u8],
+) -> Result<Option<OnceKey>, Refusal> {
     let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
     let text = header.to_str().unwrap_or_default().trim();
     // The draft's structured string has quotes; most clients send none.
     let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
-    let good = (1..=255).contains(&text.len()) && text.bytes().all(|byte| (0x21..0x7f).contains(&byte) || byte == b' ');
+    let good = (1..=255).contains(&text.len())
+        && text.bytes().all(|byte| (0x21..0x7f).contains(&byte) || byte == b' ');
     if !good {
         return Err(Fault::new(&codes::INVALID_IDEMPOTENCY_KEY).into());
     }
@@ -44,9 +50,13 @@ pub async fn kept(state: &State, key: Option<&OnceKey>) -> Result<Option<HttpRes
 /// it tells of is done, and a retry would attach to it.
 pub async fn keep(state: &State, key: Option<OnceKey>, status: StatusCode, body: Vec<u8>) -> HttpResponse {
     if let Some(key) = key {
-        let answer = KeptAnswer { status: status.as_u16(), body: String::from_utf8_lossy(&body).into_owned() };
+        let answer =
+            KeptAnswer { status: status.as_u16(), body: String::from_utf8_lossy(&body).into_owned() };
         if let Err(error) = state.services.once.keep(key, answer).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "an answer could not be kept for its key");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "an answer could not be kept for its key"
+            );
         }
     }
     HttpResponse::build(status).content_type("application/json").body(body)
