@@ -61,9 +61,10 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     for migration in &migrated {
         tracing::info!(migration, "migrated");
     }
+    // Before any turn is taken up: whoever cannot listen must not start work.
+    let listener = listen(settings.server.bind)?;
     let wired = wire(&settings).await.map_err(start)?;
     recover(&wired).await.map_err(start)?;
-    let listener = listen(settings.server.bind)?;
     let address = listener.local_addr().map_err(start)?;
     let state =
         State::new(&settings, wired.services.clone(), wired.store.clone(), metrics_handle().map_err(start)?);
@@ -80,9 +81,10 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
         .listen(listener)
         .map_err(ServeError::Run)?
         .run();
-    banner::print(&settings, address, &location.shown());
     let handle = server.handle();
+    // Before the banner: whoever has read it may send a signal.
     let mut signals = Signals::new().map_err(start)?;
+    banner::print(&settings, address, &location.shown());
     let running = std::pin::pin!(server);
     let ending = async {
         signals.next().await;

@@ -43,7 +43,8 @@ const TARGET: Target = Target::Ratio(0.5);
 /// On SQLite, every commit on the disk, against a loop without ports, rules or futures.
 pub fn sqlite(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, BoxError> {
     let runtime = runtime()?;
-    let (ours, theirs) = (place.directory("sends")?.join("maru.db"), place.directory("bare")?.join("maru.db"));
+    let (ours, theirs) =
+        (place.directory("sends")?.join("maru.db"), place.directory("bare")?.join("maru.db"));
     for path in [&ours, &theirs] {
         runtime.block_on(maru_store::migrate(&Location::Sqlite(path.clone())))?;
         seed::rooms_of_sqlite(path, CLIENTS * EACH_SQLITE)?;
@@ -85,7 +86,9 @@ pub fn postgres(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, BoxEr
     let (mut pooled, mut each) = (Rounds::default(), Rounds::default());
     for number in 0..=effort.rounds {
         let settle = |database: &maru_testkit::throwaway::Database| {
-            seed::END_TURNS_OF_POSTGRES.iter().try_for_each(|sql| runtime.block_on(database.sql(sql)).map(drop))
+            seed::END_TURNS_OF_POSTGRES
+                .iter()
+                .try_for_each(|sql| runtime.block_on(database.sql(sql)).map(drop))
         };
         let mine = runtime.block_on(round(&store.ports.messages, EACH_POSTGRES))?;
         settle(&ours)?;

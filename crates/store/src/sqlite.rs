@@ -8,12 +8,13 @@ mod tests;
 use crate::error::{Abort, unavailable};
 use crate::{Durability, OpenError};
 use diesel::connection::SimpleConnection;
+use diesel::migration::Migration;
 use diesel::{Connection, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use futures_util::future::BoxFuture;
 pub use lane::Conn;
 use lane::{Kind, Lane};
-use maru_domain::error::StoreError;
+use maru_domain::error::{BoxError, StoreError};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -172,15 +173,23 @@ pub fn migrate(path: &Path) -> Result<Vec<String>, OpenError> {
         std::fs::create_dir_all(folder).map_err(OpenError::store)?;
     }
     let mut conn = connect(path, Durability::Full).map_err(OpenError::store)?;
-    let done = conn.run_pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?;
-    Ok(done.iter().map(ToString::to_string).collect())
+    // All of them in one transaction: whoever migrates at the same time waits, and then finds nothing to do.
+    let run = conn.immediate_transaction::<_, BoxError, _>(|conn| {
+        let pending = names(conn.pending_migrations(MIGRATIONS)?);
+        conn.run_pending_migrations(MIGRATIONS)?;
+        Ok(pending)
+    });
+    run.map_err(OpenError::Migration)
 }
 
 /// The migrations that the file lacks.
 pub fn pending(path: &Path) -> Result<Vec<String>, OpenError> {
     let mut conn = connect(path, Durability::Full).map_err(OpenError::store)?;
-    let pending = conn.pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?;
-    Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
+    Ok(names(conn.pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?))
+}
+
+fn names(migrations: Vec<Box<dyn Migration<Db>>>) -> Vec<String> {
+    migrations.iter().map(|migration| migration.name().to_string()).collect()
 }
 
 /// Makes sure that one server at most runs on a file: it voids the leases of earlier ones.

@@ -2,6 +2,7 @@
 
 
 pub mod contracts;
+pub mod fakes;
 pub mod lossyfs;
 pub mod throwaway;
 pub mod upstream;

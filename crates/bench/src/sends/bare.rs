@@ -84,7 +84,14 @@ impl Bare {
 #[expect(clippy::disallowed_methods, reason = "ids and times must only be new")]
 fn job(number: usize, done: oneshot::Sender<()>) -> Job {
     let new = || DbId(Uuid::now_v7());
-    Job { room: DbId(room(number).0), message: new(), reply: new(), turn: new(), now: DbTime(Timestamp::now()), done }
+    Job {
+        room: DbId(room(number).0),
+        message: new(),
+        reply: new(),
+        turn: new(),
+        now: DbTime(Timestamp::now()),
+        done,
+    }
 }
 
 fn commit(conn: &mut SqliteConnection, group: &[Job]) -> QueryResult<()> {
@@ -113,7 +120,8 @@ fn send(conn: &mut SqliteConnection, job: &Job) -> QueryResult<()> {
     message(conn, job, job.message, last_message - 1, ("user", SAID, "completed"))?;
     message(conn, job, job.reply, last_message, ("assistant", "", "pending"))?;
     turn(conn, job, last_message - 1)?;
-    let events = [("message_created", job.message), ("message_created", job.reply), ("turn_started", job.turn)];
+    let events =
+        [("message_created", job.message), ("message_created", job.reply), ("turn_started", job.turn)];
     for (seq, (kind, subject)) in (last_seq - 2..).zip(events) {
         diesel::insert_into(room_events::table)
             .values((

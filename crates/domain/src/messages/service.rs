@@ -15,6 +15,8 @@ use crate::turns::{Engine, Settled, Watch};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
 /// How many turns may wait in a room.
 const QUEUE_LIMIT: i64 = 20;
@@ -56,7 +58,7 @@ impl Sending {
     /// Waits for the end of the turn. Dropping this does not stop it.
     ///
     /// # Errors
-    /// When the store is away.
+    /// `DRAINING` when the server stops before the turn has ended, or when the store is away.
     pub async fn settled(self) -> Result<(Sent, Settled), Fault> {
         let settled = self.engine.wait_on(self.watch).await?;
         Ok((self.sent, settled))
@@ -109,8 +111,20 @@ impl Messages {
             once: request.once,
             now,
         };
+        // A task of the server: a client that leaves now must not leave a turn that is stored,
+        // leased to us and run by nobody.
+        let (tell, told) = oneshot::channel();
+        let messages = self.clone();
+        let work = async move {
+            let _ = tell.send(messages.store_and_start(send).await);
+        };
+        self.engine.ports.spawner.spawn(Box::pin(work.instrument(Span::current())));
+        told.await.map_err(|_| Fault::new(&codes::INTERNAL))?
+    }
+
+    async fn store_and_start(&self, send: NewSend) -> Result<Once<Sending>, Fault> {
         // Whoever waits must wait before the turn can end.
-        let watch = self.engine.watch(turn_id);
+        let watch = self.engine.watch(send.turn_id);
         fail_point!("turn.before_transaction");
         let stored = match self.store.send(send).await? {
             SendOutcome::Stored(stored) => stored,
@@ -122,14 +136,18 @@ impl Messages {
             }
         };
         fail_point!("turn.after_commit");
-        Ok(stored.map(|sent| self.go_on(*sent, watch)))
+        Ok(match stored {
+            Once::Done(sent) => Once::Done(self.go_on(*sent, watch).await),
+            Once::Replayed(sent) => Once::Replayed(self.go_on(*sent, watch).await),
+            Once::KeyReused => Once::KeyReused,
+        })
     }
 
     /// Starts what was stored now, or attaches to what was stored before.
-    fn go_on(&self, sent: Sent, watch: Watch) -> Sending {
+    async fn go_on(&self, sent: Sent, watch: Watch) -> Sending {
         let watch = if watch.is_for(sent.turn.id) { watch } else { self.engine.watch(sent.turn.id) };
         for turn in &sent.interrupted {
-            self.engine.stop(*turn);
+            self.engine.stop(*turn).await;
         }
         if sent.claimed {
             self.engine.start(Claimed { turn: sent.turn.clone(), reply: String::new() });

@@ -334,7 +334,11 @@ pub async fn sound(store: &StorePorts, room: RoomId) -> Conversation {
     let Conversation { room, messages } = &conversation;
     let events = events(store, room.id).await;
     let numbers: Vec<i64> = events.iter().map(|event| event.seq).collect();
-    assert_eq!(numbers, (1..=room.last_seq).collect::<Vec<_>>(), "the numbers of a room's events have no gap");
+    assert_eq!(
+        numbers,
+        (1..=room.last_seq).collect::<Vec<_>>(),
+        "the numbers of a room's events have no gap"
+    );
     assert_eq!(usize::try_from(room.message_count), Ok(messages.len()));
     assert!(messages.is_sorted_by(|one, next| one.seq < next.seq && one.number < next.number));
     let ended = events.iter().filter(|event| event.kind == RoomEventKind::TurnDone);

@@ -103,7 +103,7 @@ async fn a_reader_who_stands_still_harms_nobody() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_ends_the_stream_without_an_end() {
+async fn a_store_that_is_away_ends_the_stream_without_a_word() {
     let world = World::new().await;
     let owner = world.server();
     let other = world.server_with(Setup::named("two"));

@@ -19,7 +19,7 @@ use maru_ephemeral::memory::{
     LimiterSettings, MemoryBus, MemoryIdentities, MemoryLimiter, MemoryPages, MemoryStreams, StreamLimits,
 };
 use maru_store::{Durability, Location, Store};
-use maru_testkit::fakes::{FlakyStore, ManualClock, ScriptedModel, ScriptedModels, SeededIds, TaskSpawner, soon};
+use maru_testkit::fakes::{FlakyStore, ManualClock, ScriptedModel, ScriptedModels, SeededIds, TaskSpawner, soon, until};
 use secrecy::SecretString;
 use serde_json::Map;
 use std::sync::Arc;
@@ -175,6 +175,12 @@ impl World {
     pub async fn state(&self, turn: TurnId) -> (TurnStatus, String) {
         let view = self.stored(turn).await;
         (view.turn.status, view.reply)
+    }
+
+    /// The turn once it has ended, wherever it ran and whatever the clock shows.
+    pub async fn over(&self, turn: TurnId) -> TurnView {
+        until("the turn has ended", async || self.stored(turn).await.turn.status.is_terminal()).await;
+        self.stored(turn).await
     }
 
     pub async fn is_gone(&self, turn: TurnId) -> bool {

@@ -16,7 +16,10 @@ pub async fn the_first_message_opens_a_session(store: TestStore) {
     let first = sent(&store, send_to_session(ann.id, "one")).await;
     assert!(first.opened && first.claimed);
     let room = &first.room;
-    assert_eq!((room.kind, room.owner, room.turn_policy), (RoomKind::Session, Some(ann.id), TurnPolicy::Queue));
+    assert_eq!(
+        (room.kind, room.owner, room.turn_policy),
+        (RoomKind::Session, Some(ann.id), TurnPolicy::Queue)
+    );
     assert_eq!((room.version, room.last_seq, room.message_count), (2, 3, 2));
     complete(&store, &first.turn, "eins").await;
     let second = sent(&store, send_to_session(ann.id, "two")).await;

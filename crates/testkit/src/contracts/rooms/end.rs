@@ -1,8 +1,8 @@
 //! How sessions end and rooms go.
 
 use super::super::durable::{
-    LONG, TestStore, at, complete, done, ending, events, exchange, id, kept, kinds_after, lease, new_room, ok, once,
-    other_body, partial, replayed, room, room_now, send_to, send_to_session, sent, sound, user,
+    LONG, TestStore, at, complete, done, ending, events, exchange, id, kept, kinds_after, lease, new_room,
+    ok, once, other_body, partial, replayed, room, room_now, send_to, send_to_session, sent, sound, user,
 };
 use maru_domain::events::RoomEventKind;
 use maru_domain::ids::{RoomId, RoomRef, TurnId};
@@ -20,7 +20,8 @@ pub async fn the_open_session_is_ended(store: TestStore) {
     let native = ok(store.rooms.create(NewRoom { owner: Some(ann.id), ..new_room() }).await);
     let others = sent(&store, send_to_session(bob.id, "hello")).await;
     let open = sent(&store, send_to_session(ann.id, "hello")).await;
-    let ended = done(store.rooms.end_session(ann.id, None, at(30)).await).unwrap_or_else(|| panic!("none open"));
+    let ended =
+        done(store.rooms.end_session(ann.id, None, at(30)).await).unwrap_or_else(|| panic!("none open"));
     assert_eq!((ended.id, ended.ended_at, ended.updated_at), (open.room.id, Some(at(30)), at(30)));
     assert_eq!(ended.version, open.room.version + 1);
     assert_eq!(sound(&store, ended.id).await.room, ended);

@@ -1,7 +1,8 @@
 //! What holds when everything happens at once.
 
 use super::super::durable::{
-    LONG, OVER, TestStore, at, ending, lease, ok, partial, room, room_now, send_to, sent, sound, take_up, turn_now,
+    LONG, OVER, TestStore, at, ending, lease, ok, partial, room, room_now, send_to, sent, sound, take_up,
+    turn_now,
 };
 use super::claim::orphan;
 use maru_domain::messages::ports::{Edit, NewSend};
@@ -62,7 +63,10 @@ pub async fn the_end_is_reached_once_whoever_wants_it(store: TestStore) {
             other => panic!("an end that nobody wanted: {other:?}"),
         }
         let told = sound(&store, room).await;
-        assert_eq!((told.room.last_seq, told.room.version), (stored.room.last_seq + 2, stored.room.version + 1));
+        assert_eq!(
+            (told.room.last_seq, told.room.version),
+            (stored.room.last_seq + 2, stored.room.version + 1)
+        );
     }
 }
 
@@ -119,7 +123,8 @@ pub async fn writers_of_all_kinds_leave_no_gap(store: TestStore) {
         calls.spawn(async move {
             let mine = format!("worker {worker}");
             for number in 0..12 {
-                let send = NewSend { lease: lease(&mine, LONG), queue_limit: 1_000, ..send_to(room, "hello") };
+                let send =
+                    NewSend { lease: lease(&mine, LONG), queue_limit: 1_000, ..send_to(room, "hello") };
                 let stored = sent(&ports, send).await;
                 let mut turns = ok(ports.turns.claim(lease(&mine, LONG), Some(room), 3).await);
                 if stored.claimed {
