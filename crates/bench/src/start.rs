@@ -61,7 +61,8 @@ pub fn measure(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, BoxErr
         note: note.to_owned(),
     };
     let told = "process start to the first 200 of /readyz with 100,000 messages; yardstick: a process that opens the file and counts them";
-    let requests = "resident, after ten registrations and a thousand requests of all kinds over ten connections";
+    let requests =
+        "resident, after ten registrations and a thousand requests of all kinds over ten connections";
     Ok(vec![
         figure("start", "ms", rounds, READY, told),
         figure("start: idle", "MiB", Rounds::once(idle), RESIDENT, "resident, 5 s after the start"),

@@ -23,8 +23,7 @@ pub fn get(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, BoxError> 
     let (maru, drf) = (Maru::start(place, CLIENTS)?, Drf::start(place, CLIENTS)?);
     let ours = Reading::new(place, &maru, wrk.clone())?;
     let theirs = Reading::new(place, &drf, wrk.clone())?;
-    let client =
-        if wrk.is_some() { "wrk, one thread" } else { "the bench's own, one thread" };
+    let client = if wrk.is_some() { "wrk, one thread" } else { "the bench's own, one thread" };
     let sides = (Side::new(&maru, |time| ours.read(time)), Side::new(&drf, |time| theirs.read(time)));
     compare("token-chats-get", effort, sides, client)
 }

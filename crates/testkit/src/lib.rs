@@ -1,6 +1,5 @@
 //! Tools for tests: contract suites for every port, fakes, a scripted upstream, throwaway servers.
 
-
 pub mod contracts;
 pub mod fakes;
 pub mod lossyfs;

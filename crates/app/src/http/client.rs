@@ -15,9 +15,11 @@ pub fn address(request: &HttpRequest) -> String {
     if !trusted.contains(&peer) {
         return peer.to_string();
     }
-    let headers = request.headers().get_all("x-forwarded-for").map(|value| value.to_str().unwrap_or_default());
+    let headers =
+        request.headers().get_all("x-forwarded-for").map(|value| value.to_str().unwrap_or_default());
     let entries: Vec<&str> = headers.flat_map(|value| value.split(',')).collect();
-    let mut hops = entries.into_iter().rev().map(hop).skip_while(|hop| hop.is_some_and(|hop| trusted.contains(&hop)));
+    let mut hops =
+        entries.into_iter().rev().map(hop).skip_while(|hop| hop.is_some_and(|hop| trusted.contains(&hop)));
     // An entry that cannot be read ends the search: what stands before it is nobody's word.
     hops.next().flatten().unwrap_or(peer).to_string()
 }

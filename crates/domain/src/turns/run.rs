@@ -1,9 +1,10 @@
 //! One run of one turn, from the lease to the end.
 
+use super::away::{STORE_PAUSE, interrupted_error};
 use super::ports::{Checkpoint, Claimed, Ended, Ending, Finish, ModelError, ModelFault, Pieces, Written};
 use super::registry::{Running, Settled, SettledVersion, Stop};
 use super::transcript::{CHECKPOINT_BYTES, CHECKPOINT_EVERY, COALESCE, Transcript};
-use super::{Engine, Turn, TurnError, TurnStatus, TurnView};
+use super::{Engine, TurnError, TurnStatus, TurnView};
 use crate::error::StoreError;
 use crate::events::ports::Notice;
 use crate::fail_point;
@@ -14,11 +15,6 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::Instrument;
-
-/// How long a store that is away is asked again. Then the lease has long expired, and whoever takes
-/// the turn over ends it.
-const STORE_TRIES: u32 = 60;
-const STORE_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) struct Run {
     engine: Arc<Engine>,
@@ -43,7 +39,14 @@ enum Break {
 
 impl Run {
     pub(super) fn new(engine: Arc<Engine>, running: Running, claimed: Claimed) -> Self {
-        Self { engine, running, claimed, transcript: Transcript::default(), own_writes: 0, store_is_away: false }
+        Self {
+            engine,
+            running,
+            claimed,
+            transcript: Transcript::default(),
+            own_writes: 0,
+            store_is_away: false,
+        }
     }
 
     fn id(&self) -> TurnId {
@@ -369,71 +372,6 @@ impl Run {
         self.engine.registry.settle(id, settled);
         // Whoever ended the turn may have been unable to see who waits behind it.
         true
-    }
-}
-
-impl Engine {
-    /// Asks the store again and again while it is away, for as long as it makes sense.
-    async fn patiently<T, A>(&self, mut ask: impl FnMut() -> A + Send) -> Result<T, StoreError>
-    where
-        A: Future<Output = Result<T, StoreError>> + Send,
-    {
-        let mut tries = 0;
-        loop {
-            match ask().await {
-                Err(StoreError::Unavailable { .. }) if tries < STORE_TRIES => {
-                    tries += 1;
-                    self.ports.clock.sleep(STORE_PAUSE).await;
-                }
-                done => return done,
-            }
-        }
-    }
-
-    /// Ends a turn whose run could not go on by a fault of ours, which must not leave it without an
-    /// end. What is stored of its text is kept.
-    pub(super) async fn end_as_broken(&self, turn: Turn) -> bool {
-        let settled = match self.patiently(|| self.ports.store.find(turn.id)).await {
-            Ok(Some(view)) => self.finish_as_broken(&turn, view.reply).await,
-            Ok(None) => Some(Settled::Gone),
-            Err(error) => {
-                tracing::error!(error = &error as &dyn Error, "could not end a broken turn; it will be taken over");
-                None
-            }
-        };
-        self.ports.buffer.close(turn.id, turn.fence).await;
-        self.registry.settle(turn.id, settled);
-        true
-    }
-
-    async fn finish_as_broken(&self, turn: &Turn, text: String) -> Option<Settled> {
-        let error =
-            TurnError { code: "internal".to_owned(), detail: "something went wrong on our side".to_owned() };
-        let ending = Ending {
-            turn: turn.id,
-            fence: turn.fence,
-            status: TurnStatus::Failed,
-            text,
-            usage: None,
-            error: Some(error),
-            withdraw: turn.withdraw_on_failure,
-            now: self.ports.clock.now(),
-        };
-        match self.patiently(|| self.ports.store.finish(ending.clone())).await {
-            Ok(Some(ended)) if turn.withdraw_on_failure => Some(Settled::Withdrawn(Box::new(ended.turn))),
-            Ok(_) => None,
-            Err(error) => {
-                tracing::error!(error = &error as &dyn Error, "could not end a broken turn; it will be taken over");
-                None
-            }
-        }
-    }
-}
-
-fn interrupted_error() -> TurnError {
-    TurnError {
-        code: "interrupted".to_owned(),
-        detail: "the server stopped in the middle of the reply; send the message again".to_owned(),
     }
 }
 

@@ -189,7 +189,9 @@ impl Follower {
         let have = match self.have {
             Some(have) => Some(have),
             None => match self.turns.buffer.read(self.turn, 0).await {
-                Some(whole) if whole.first == 1 => Some(whole.deltas.iter().map(|(_, text)| text.len()).sum()),
+                Some(whole) if whole.first == 1 => {
+                    Some(whole.deltas.iter().map(|(_, text)| text.len()).sum())
+                }
                 _ => None,
             },
         };

@@ -1,6 +1,8 @@
 //! The real server over HTTP. One binary, one module a promise.
 
 #[cfg(test)]
+mod edges;
+#[cfg(test)]
 mod engine;
 #[cfg(test)]
 mod fail_points;

@@ -43,7 +43,9 @@ impl Registrations {
             times.pop_front();
         }
         match times.front() {
-            Some(oldest) if times.len() >= self.per_hour => Err(oldest.saturating_add(HOUR).saturating_sub(now)),
+            Some(oldest) if times.len() >= self.per_hour => {
+                Err(oldest.saturating_add(HOUR).saturating_sub(now))
+            }
             _ => {
                 times.push_back(now);
                 Ok(())

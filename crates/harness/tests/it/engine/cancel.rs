@@ -142,7 +142,7 @@ async fn of_one_that_waits_in_a_queue_tells_its_readers_at_once() {
     let sending = server.send(room, request("two")).await;
     let turn = sending.sent.turn.id;
     world.model.asked().await;
-    let reading = Reader::open(&server, turn).await.to_the_end();
+    let reading = Reader::open(&server, turn).await.rest();
     // Without the clock.
     let (read, settled, ()) = tokio::join!(reading, sending.settled(), async {
         world.clock.settle().await;
@@ -308,10 +308,12 @@ async fn while_the_end_cannot_be_stored() {
     server.flaky.called(Call::Finish, 1).await;
     let (view, ()) = tokio::join!(server.cancel(room, turn), async {
         server.flaky.called(Call::RequestCancel, 1).await;
-        world.clock.advance_until(Duration::from_millis(100), "it has ended", async || {
-            world.stored(turn).await.turn.status.is_terminal()
-        })
-        .await;
+        world
+            .clock
+            .advance_until(Duration::from_millis(100), "it has ended", async || {
+                world.stored(turn).await.turn.status.is_terminal()
+            })
+            .await;
         world.clock.advance(Duration::from_secs(1)).await;
     });
     let view = view.unwrap();

@@ -16,10 +16,7 @@ async fn ends_well(prepare: impl Fn(&World, &super::world::Server)) {
     prepare(&world, &server);
     let sending = server.send(world.room().await, request("hello")).await;
     let turn = sending.sent.turn.id;
-    world
-        .clock
-        .advance_until(HALF, "the model is asked", async || world.model.times_asked() > 0)
-        .await;
+    world.clock.advance_until(HALF, "the model is asked", async || world.model.times_asked() > 0).await;
     let model = world.model.asked().await;
     let reader = Reader::open(&server, turn).await;
     for piece in ["one ", "two ", "three "] {
@@ -160,7 +157,9 @@ async fn a_panic_while_the_store_is_away_still_ends_the_turn() {
         }
         match sending.settled().await.unwrap().1 {
             Settled::Withdrawn(turn) if take_back => assert_eq!(turn.status, TurnStatus::Failed),
-            Settled::Ended { view, .. } if !take_back => assert_eq!(view.turn.error.unwrap().code, "internal"),
+            Settled::Ended { view, .. } if !take_back => {
+                assert_eq!(view.turn.error.unwrap().code, "internal")
+            }
             other => panic!("{other:?}"),
         }
         server.quiet().await;

@@ -48,7 +48,7 @@ async fn nothing_of_it_stays_and_the_key_is_free_again() {
     let Settled::Withdrawn(withdrawn) = settled else { panic!("it was taken back: {settled:?}") };
     assert_eq!((withdrawn.id, withdrawn.status), (turn, TurnStatus::Failed));
     assert_eq!(withdrawn.error.unwrap().code, "model_failing");
-    assert_eq!(reader.to_the_end().await.end, Some(TurnEvent::Gone));
+    assert_eq!(reader.rest().await.end, Some(TurnEvent::Gone));
     assert!(world.is_gone(turn).await);
     let (stored, messages) = world.messages(room).await;
     assert_eq!((stored.message_count, messages.len()), (2, 2), "what was said before stays");

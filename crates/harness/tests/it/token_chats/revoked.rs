@@ -40,16 +40,33 @@ mod shared {
         assert!(key.starts_with("maru_sk_") && key.len() == 51, "{key}");
         let sent = user.say("with the token").await.json();
         for scheme in ["Token", "Bearer", "bearer"] {
-            let ask = |verb: &str, path: &str| site.http().ask(verb, path).header("Authorization", format!("{scheme} {key}"));
-            ask("GET", "/api/test_token/").await.is(200, &json!([format!("Passed for {username}@example.com")]));
+            let ask = |verb: &str, path: &str| {
+                site.http().ask(verb, path).header("Authorization", format!("{scheme} {key}"))
+            };
+            ask("GET", "/api/test_token/")
+                .await
+                .is(200, &json!([format!("Passed for {username}@example.com")]));
             ask("GET", "/api/chats/").await.has_status(200);
             let more = ask("POST", "/api/chats/").json(&json!({"content": "with the key"})).await;
-            assert_eq!((more.status, &more.json()["chat_id"], &more.json()["user_id"]), (200, &sent["chat_id"], &registered["user"]["id"]));
-            let path = format!("/api/chats/{}/messages/{}/", sent["chat_id"], sent["conversation"][0]["message_id"].as_str().expect("an id"));
+            assert_eq!(
+                (more.status, &more.json()["chat_id"], &more.json()["user_id"]),
+                (200, &sent["chat_id"], &registered["user"]["id"])
+            );
+            let path = format!(
+                "/api/chats/{}/messages/{}/",
+                sent["chat_id"],
+                sent["conversation"][0]["message_id"].as_str().expect("an id")
+            );
             ask("PATCH", &path).json(&json!({"content": "edited"})).await.has_status(200);
         }
         let robot = site.http().with_token(&key);
-        for almost in [key[..50].to_owned(), format!("{key}x"), key.to_uppercase(), key.to_lowercase(), format!("{}{}", &key[..50], if key.ends_with('a') { 'b' } else { 'a' })] {
+        for almost in [
+            key[..50].to_owned(),
+            format!("{key}x"),
+            key.to_uppercase(),
+            key.to_lowercase(),
+            format!("{}{}", &key[..50], if key.ends_with('a') { 'b' } else { 'a' }),
+        ] {
             if almost != key {
                 robot.with_token(&almost).get("/api/test_token/").await.is(401, &json!({"detail": INVALID}));
             }
@@ -66,7 +83,9 @@ mod shared {
         let robot = site.http().with_token(make_key(site, &username, &[])["key"].as_str().expect("a key"));
         user.say("mine").await.has_status(201);
         robot.get("/api/test_token/").await.has_status(200);
-        let login = |password: &str| site.http().post("/api/login/").json(&json!({"username": username, "password": password}));
+        let login = |password: &str| {
+            site.http().post("/api/login/").json(&json!({"username": username, "password": password}))
+        };
         run(site, &["user", "disable", &username], "").ok();
         until_refused(&user, INACTIVE).await;
         until_refused(&robot, INACTIVE).await;
@@ -90,12 +109,16 @@ mod shared {
     async fn a_new_password_ends_the_sessions(site: &Site) {
         let username = name("changed");
         let (user, _) = site.user_named(&username).await;
-        let robot = site.http().with_token(make_key(site, &username, &["--expires-in", "1h"])["key"].as_str().expect("a key"));
+        let robot = site
+            .http()
+            .with_token(make_key(site, &username, &["--expires-in", "1h"])["key"].as_str().expect("a key"));
         user.get("/api/chats/").await.has_status(200);
         run(site, &["user", "password", &username], "a brand new one\n").ok();
         until_refused(&user, INVALID).await;
         robot.get("/api/chats/").await.has_status(200);
-        let login = |password: &str| site.http().post("/api/login/").json(&json!({"username": username, "password": password}));
+        let login = |password: &str| {
+            site.http().post("/api/login/").json(&json!({"username": username, "password": password}))
+        };
         login("correct horse battery").await.is(400, &json!({"detail": "Not found"}));
         let token = login("a brand new one").await.string("/token");
         site.http().with_token(&token).get("/api/chats/").await.has_status(200);
@@ -117,7 +140,11 @@ mod alone {
         robot.get("/api/test_token/").await.has_status(200);
         until_refused(&user, INVALID).await;
         until_refused(&robot, INVALID).await;
-        let login = site.http().post("/api/login/").json(&json!({"username": username, "password": "correct horse battery"})).await;
+        let login = site
+            .http()
+            .post("/api/login/")
+            .json(&json!({"username": username, "password": "correct horse battery"}))
+            .await;
         site.http().with_token(&login.string("/token")).get("/api/test_token/").await.has_status(200);
     }
 }

@@ -79,8 +79,10 @@ impl Refusal {
 
     fn of_fields(fault: &Fault) -> Self {
         let mut fields: Map<String, Value> = Map::new();
-        // In the order in which a form shows them.
-        for name in ["username", "email", "password"] {
+        // In the order in which a form shows them, and whatever else there is behind.
+        let shown = ["username", "email", "password"];
+        let others = fault.fields.iter().map(|field| field.field).filter(|name| !shown.contains(name));
+        for name in shown.into_iter().chain(others) {
             let messages: Vec<Value> = fault
                 .fields
                 .iter()
