@@ -44,11 +44,7 @@ impl Contract {
                 format!("Method \"{verb}\" not allowed."),
             )
             .into_response(),
-            Self::Native => {
-                let mut response = problem(&Fault::new(&codes::METHOD_NOT_ALLOWED));
-                *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-                response
-            }
+            Self::Native => problem(&Fault::new(&codes::METHOD_NOT_ALLOWED)),
         }
     }
 
@@ -67,7 +63,7 @@ impl Contract {
 /// RFC 9457, the native shape.
 fn problem(fault: &Fault) -> HttpResponse {
     answer::log(fault);
-    let status = status_of(fault.kind());
+    let status = status_of(fault.code);
     let body = json!({
         "type": "about:blank",
         "title": status.canonical_reason().unwrap_or("Error"),

@@ -10,6 +10,7 @@ mod operator;
 pub mod routes;
 mod state;
 mod surround;
+mod unread;
 
 pub use openapi::document;
 pub use state::{State, Status};
@@ -38,4 +39,5 @@ pub fn app(
         .wrap(cors::cors(&state.cors_origins))
         .wrap(from_fn(cors::as_express_does))
         .wrap(from_fn(surround::surround))
+        .wrap(from_fn(unread::hold))
 }

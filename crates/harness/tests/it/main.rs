@@ -1,6 +1,8 @@
 //! The real server over HTTP. One binary, one module a promise.
 
 #[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod edges;
 #[cfg(test)]
 mod engine;
@@ -8,6 +10,10 @@ mod engine;
 mod fail_points;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod layers;
+#[cfg(test)]
+mod operator;
 #[cfg(test)]
 mod power_cut;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use maru_domain::messages::ports::{NewSend, SendOutcome};
 use maru_domain::once::Once;
 use maru_domain::services::StorePorts;
 use maru_store::{Durability, Location, Store};
-use maru_testkit::contracts::durable::{once, room, send_to, sent, sent_again, sound};
+use maru_testkit::contracts::durable::{once, patiently, room, send_to, sent, sent_again, sound};
 use maru_testkit::throwaway::{Database, Postgres};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -34,10 +34,18 @@ impl Opened {
         self.database.sql(sql).await.unwrap()
     }
 
-    /// Looks until `sql` answers `expected`.
-    async fn until(&self, sql: &str, expected: &str) {
-        let seen = async { while self.sql(sql).await != expected {} };
+    /// Looks until so many of the store's connections are as `what` says.
+    async fn until(&self, connections: i64, what: &str) {
+        let (watcher, _driver) = self.stranger().await;
+        let sql = format!("SELECT count(*) {OURS} {what}");
+        let seen =
+            async { while watcher.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0) != connections {} };
         tokio::time::timeout(Duration::from_secs(30), seen).await.unwrap_or_else(|_| panic!("never: {sql}"));
+    }
+
+    /// Ends those of the store's connections that are as `what` says, as an operator might.
+    async fn cut(&self, what: &str) {
+        self.sql(&format!("SELECT pg_terminate_backend(pid) {OURS} {what}")).await;
     }
 
     /// Another program that is connected to the database.
@@ -78,7 +86,7 @@ async fn callers_that_are_gone_hold_nothing() {
         });
     }
     calls.join_all().await;
-    opened.until(&format!("SELECT count(*) {OURS} AND state <> 'idle'"), "0").await;
+    opened.until(0, "AND state <> 'idle'").await;
     let (stranger, _driver) = opened.stranger().await;
     let held = "SET lock_timeout = '1ms'; BEGIN; LOCK TABLE rooms, messages, turns, room_events, idempotency; ROLLBACK";
     stranger.batch_execute(held).await.unwrap();
@@ -94,8 +102,8 @@ async fn a_connection_that_is_cut_in_a_transaction_has_written_nothing() {
     let (stranger, _driver) = opened.stranger().await;
     stranger.batch_execute("BEGIN; UPDATE rooms SET name = 'theirs'").await.unwrap();
     let waiting = async {
-        opened.until(&format!("SELECT count(*) {OURS} AND wait_event_type = 'Lock'"), "1").await;
-        opened.sql(&format!("SELECT pg_terminate_backend(pid) {OURS} AND wait_event_type = 'Lock'")).await
+        opened.until(1, "AND wait_event_type = 'Lock'").await;
+        opened.cut("AND wait_event_type = 'Lock'").await;
     };
     let (certain, _) = tokio::join!(opened.refused(keyed(room, "a")), waiting);
     assert!(certain, "it was cut before its commit");
@@ -119,10 +127,10 @@ async fn a_connection_that_is_cut_in_its_commit_is_told_as_unknown() {
         .await;
     let (stranger, _driver) = opened.stranger().await;
     stranger.batch_execute("SELECT pg_advisory_lock(7)").await.unwrap();
-    let committing = format!("{OURS} AND wait_event_type = 'Lock' AND query = 'COMMIT'");
+    let committing = "AND wait_event_type = 'Lock' AND query = 'COMMIT'";
     let waiting = async {
-        opened.until(&format!("SELECT count(*) {committing}"), "1").await;
-        opened.sql(&format!("SELECT pg_terminate_backend(pid) {committing}")).await
+        opened.until(1, committing).await;
+        opened.cut(committing).await;
     };
     let (certain, _) = tokio::join!(opened.refused(keyed(room, "a")), waiting);
     assert!(!certain, "nobody can know what became of it");
@@ -140,11 +148,11 @@ async fn a_server_that_drops_all_connections_is_used_again() {
     let mut calls = JoinSet::new();
     for number in 0..40 {
         let (messages, send) = (opened.ports.messages.clone(), keyed(room, &format!("{number}")));
-        calls.spawn(async move { messages.send(send).await.unwrap() });
+        calls.spawn(async move { patiently(|| messages.send(send.clone())).await.unwrap() });
     }
     calls.join_all().await;
-    opened.sql(&format!("SELECT pg_terminate_backend(pid) {OURS}")).await;
-    opened.until(&format!("SELECT count(*) {OURS}"), "0").await;
+    opened.cut("").await;
+    opened.until(0, "").await;
     // Each connection may show once that it is broken, not more often.
     let mut tries = 0;
     loop {
@@ -170,7 +178,7 @@ async fn whoever_waits_too_long_has_written_nothing() {
     stranger.batch_execute("BEGIN; UPDATE rooms SET name = 'theirs'").await.unwrap();
     // The first waits for the row, the second for the only connection.
     let later = async {
-        opened.until(&format!("SELECT count(*) {OURS} AND wait_event_type = 'Lock'"), "1").await;
+        opened.until(1, "AND wait_event_type = 'Lock'").await;
         opened.refused(keyed(room, "b")).await
     };
     assert_eq!(tokio::join!(opened.refused(keyed(room, "a")), later), (true, true));

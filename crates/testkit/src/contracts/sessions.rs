@@ -1,7 +1,7 @@
 //! The contract of [`SessionStore`](maru_domain::accounts::ports::SessionStore).
 
 use super::durable::{
-    TestStore, at, done, id, new_session, ok, once, other_body, replayed, session, there, user,
+    TestStore, at, done, id, new_session, ok, once, other_body, patiently, replayed, session, there, user,
 };
 use maru_domain::ids::SessionId;
 use maru_domain::once::Once;
@@ -72,7 +72,8 @@ pub async fn opening_at_once_under_a_key_opens_one(store: TestStore) {
     let mut tries = JoinSet::new();
     for _ in 0..16 {
         let sessions = store.sessions.clone();
-        tries.spawn(async move { sessions.open(ann.id, new_session(0), Some(once("k"))).await });
+        tries
+            .spawn(async move { patiently(|| sessions.open(ann.id, new_session(0), Some(once("k")))).await });
     }
     let (mut opened, mut ids) = (0, HashSet::new());
     for outcome in tries.join_all().await {

@@ -268,14 +268,14 @@ pub async fn news_between_the_look_and_the_wait_wakes<B: StreamBuffer + 'static>
             both.spawn_blocking(move || {
                 start.wait();
                 if reads {
-                    runtime.block_on(buffer.changed(turn(1), 0));
+                    runtime.block_on(soon("changed, at the only delta", buffer.changed(turn(1), 0)));
                 } else {
                     (0..round).for_each(|_| std::hint::spin_loop());
                     runtime.block_on(buffer.append(turn(1), round, 1, Arc::from("a")));
                 }
             });
         }
-        soon("changed, at the only delta", both.join_all()).await;
+        both.join_all().await;
     }
 }
 

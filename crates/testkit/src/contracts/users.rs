@@ -2,7 +2,7 @@
 
 use super::durable::{
     TestStore, at, conflict, done, exchange, id, new_room, new_session, new_user, ok, once, other_body,
-    replayed, room, session, sound, there, user,
+    patiently, replayed, room, session, sound, there, user,
 };
 use maru_domain::accounts::ports::NewKey;
 use maru_domain::error::StoreError;
@@ -81,7 +81,9 @@ pub async fn of_many_at_once_one_gets_the_name(store: TestStore) {
     let mut tries = JoinSet::new();
     for _ in 0..16 {
         let users = store.users.clone();
-        tries.spawn(async move { users.register(new_user("ann"), Some(new_session(0)), None).await });
+        tries.spawn(async move {
+            patiently(|| users.register(new_user("ann"), Some(new_session(0)), None)).await
+        });
     }
     let mut made = 0;
     for outcome in tries.join_all().await {
@@ -113,9 +115,9 @@ pub async fn registering_at_once_under_a_key_makes_one_user(store: TestStore) {
     let mut tries = JoinSet::new();
     for _ in 0..16 {
         let users = store.users.clone();
-        tries.spawn(
-            async move { users.register(new_user("ann"), Some(new_session(0)), Some(once("k"))).await },
-        );
+        tries.spawn(async move {
+            patiently(|| users.register(new_user("ann"), Some(new_session(0)), Some(once("k")))).await
+        });
     }
     let (mut made, mut answers) = (0, HashSet::new());
     for outcome in tries.join_all().await {

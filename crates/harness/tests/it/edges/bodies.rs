@@ -2,6 +2,9 @@
 
 use super::{Treasure, request};
 use crate::support::{Raw, Site, on_both, probe};
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 on_both! { deep_and_wide_bodies_are_refused long_heads_and_paths_are_refused odd_forms_are_refused chunked_bodies_have_a_size headers_cannot_be_split }
 
@@ -193,6 +196,16 @@ async fn chunked_bodies_have_a_size(site: &Site) {
     assert_eq!(good.status(), Some(200), "{good:?}");
     refused(&probe(&base, chunked(&[b' '; 16 * 1024], 1024, b"0\r\n\r\n")).await, &[413]);
     refused(&probe(&base, chunked(&[b' '; 1024], 4096, b"")).await, &[413]);
+    // Endless in truth: whoever never stops is cut off, whether anybody wanted the body or not.
+    for line in ["POST /api/login/", "POST /api/chats/", "PUT /api/chats/", "GET /livez", "POST /nowhere"] {
+        let head = format!(
+            "{line} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
+        let base = base.clone();
+        let sent =
+            tokio::task::spawn_blocking(move || endless(&base, head.as_bytes())).await.expect("a client");
+        assert!(sent, "{line}: the server reads for ever");
+    }
     // A length that is a lie: refused by what it says, before anything is read.
     for length in ["1048577", "10737418240", "9223372036854775807", "18446744073709551615"] {
         let headers = [("Authorization", token.as_str()), ("Content-Type", JSON), ("Content-Length", length)];
@@ -232,4 +245,19 @@ async fn headers_cannot_be_split(site: &Site) {
     let log = site.server.log();
     assert!(!log.lines().any(|line| line.starts_with("2026-01-01T00:00:00Z ERROR forged")), "a forged line");
     assert!(!log.contains("\u{1b}[2Jforged"));
+}
+
+/// Sends chunk after chunk; true when the server has had enough, false when it still reads after a quarter of a minute.
+fn endless(base: &str, head: &[u8]) -> bool {
+    let mut stream = TcpStream::connect(base.trim_start_matches("http://")).expect("a connection");
+    stream.set_write_timeout(Some(Duration::from_secs(20))).expect("a time limit");
+    stream.write_all(head).expect("the head goes out");
+    let chunk = [b"10000\r\n", &[b' '; 65536][..], b"\r\n"].concat();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(15) {
+        if stream.write_all(&chunk).is_err() {
+            return true;
+        }
+    }
+    false
 }

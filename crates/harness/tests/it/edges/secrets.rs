@@ -81,9 +81,12 @@ async fn secrets_stay_secret(backend: Backend) {
     site.upstream.script_each("echo", Vec::new());
     see(&user.ask("PUT", "/api/chats/").await);
     see(&user.get("/nowhere").await);
+    let provider = site.upstream.base_url();
+    let more = [("MARU__LLM__PROVIDERS__TEST__BASE_URL", provider.as_str())];
+    let env: Vec<(&str, &str)> = settings.iter().copied().chain(more).collect();
     let mut run = |arguments: &[&str], stdin: &str| {
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--store", &site.store]).collect();
-        let ran = maru_with(site.server.home(), &arguments, stdin, &settings);
+        let ran = maru_with(site.server.home(), &arguments, stdin, &env);
         seen.push(Seen {
             what: format!("maru {} (stdout)", ran.line),
             text: if ran.line.starts_with("key create") { String::new() } else { ran.out.clone() },
@@ -94,9 +97,6 @@ async fn secrets_stay_secret(backend: Backend) {
     let made: Value = serde_json::from_str(&run(&["key", "create", &username, "--json"], "")).expect("a key");
     let key = made["key"].as_str().expect("a key").to_owned();
     run(&["user", "password", &username], &format!("{NEW}\n"));
-    let provider = ("MARU__LLM__PROVIDERS__TEST__BASE_URL", site.upstream.base_url());
-    let env: Vec<(&str, &str)> =
-        settings.iter().copied().chain([(provider.0, provider.1.as_str())]).collect();
     for arguments in
         [&["config"][..], &["config", "--json"], &["doctor"], &["user", "list"], &["key", "list", &username]]
     {

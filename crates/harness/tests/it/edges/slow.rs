@@ -29,6 +29,9 @@ async fn slow_requests_are_given_up(backend: Backend) {
             headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         [request("POST", path, &headers, b""), body.as_bytes().to_vec()].concat()
     };
+    let chunked = |line: &str| {
+        format!("{line} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab").into_bytes()
+    };
     let base = site.server.base_url();
     // The connection stays open and silent, so only the server can end it. All at once: they must not wait for each other.
     let silent = [
@@ -40,6 +43,12 @@ async fn slow_requests_are_given_up(backend: Backend) {
         (b"GET /livez HTTP/1.1\r\nHost: h\r\n".to_vec(), Some(408)),
         (b"GET /li".to_vec(), Some(408)),
         (b"G".to_vec(), Some(408)),
+        // Answered at once, and nobody will ever read the rest.
+        (chunked("POST /api/chats/"), Some(401)),
+        (chunked("PUT /api/login/"), Some(405)),
+        (chunked("POST /api/nothing/"), Some(404)),
+        (chunked("GET /livez"), Some(200)),
+        (b"PUT /api/login/ HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nab".to_vec(), Some(405)),
         // Not a byte: nothing to answer to.
         (Vec::new(), None),
     ];
@@ -71,7 +80,7 @@ async fn slow_requests_are_given_up(backend: Backend) {
         "the rest of the body is not waited for: {slow:?}"
     );
     // Byte by byte is fine, as long as it is in time.
-    let whole = cut("/api/chats/", "19", "{\"content\":\"slowly\"}");
+    let whole = cut("/api/chats/", "20", "{\"content\":\"slowly\"}");
     let answered = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(base.trim_start_matches("http://")).expect("a connection");
         for byte in whole {
@@ -117,7 +126,7 @@ async fn clients_that_leave_take_nothing_with_them(backend: Backend) {
     // The connection is closed, and the reply comes to its end all the same.
     until("the reply is whole", || async { user.chats().await[0]["conversation"][0]["Bot"] == "slow reply" })
         .await;
-    assert_eq!(site.upstream.calls_of("echo").len(), 1);
+    assert_eq!(site.prompts_for("left behind").len(), 1);
     site.upstream.script_each("echo", Vec::new());
     // Many that connect and leave at every stage of a request.
     let base = site.server.base_url();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 const KEYS: usize = 2_000;
-const ROOMS: usize = 8;
+const ROOMS: usize = 20;
 
 /// How a caller fared: which message its key stands for, and whether this call has stored it.
 struct Answer {

@@ -72,7 +72,7 @@ impl Refusal {
         } else if *code == codes::ADDRESS_TOO_LONG {
             Self::detail(StatusCode::URI_TOO_LONG, "The address is too long.".to_owned())
         } else {
-            Self::error(status_of(code.kind), &sentence(&fault.to_string()))
+            Self::error(status_of(code), &sentence(&fault.to_string()))
         };
         Self { retry_after: retry_seconds(fault), ..refusal }
     }
