@@ -29,7 +29,7 @@ async fn begin(
     #[expect(clippy::disallowed_methods, reason = "the test awaits it")]
     let sending = tokio::spawn(async move { user.say(content).key(key).await });
     let begun = async || !site.prompts_for(content).is_empty();
-    until("the model is asked", || begun()).await;
+    until("the model is asked", begun).await;
     sending
 }
 
