@@ -32,7 +32,11 @@ const OPENAI: &str = "https://api.openai.com/v1";
 /// # Errors
 /// One line for each thing that is wrong, all of them at once.
 pub fn load(overrides: &Overrides) -> Result<Settings, Vec<String>> {
-    load_from(overrides, std::env::vars().collect())
+    // What is no text in the environment is not ours; `vars` would panic on it.
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    load_from(overrides, std::env::vars_os().filter_map(text).collect())
 }
 
 fn load_from(overrides: &Overrides, environment: Map<String, String>) -> Result<Settings, Vec<String>> {
