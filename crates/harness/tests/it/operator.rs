@@ -3,3 +3,4 @@
 mod document;
 mod probes;
 mod stopping;
+mod store_away;

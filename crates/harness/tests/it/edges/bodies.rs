@@ -34,8 +34,11 @@ async fn deep_and_wide_bodies_are_refused(site: &Site) {
         " ".repeat(1_000_000),
         "\u{0}".repeat(1_000_000),
     ];
-    for body in &bodies {
-        for path in ["/api/register/", "/api/login/", "/api/chats/"] {
+    let paths = ["/api/chats/", "/api/register/", "/api/login/"];
+    for (n, body) in bodies.iter().enumerate() {
+        // A megabyte takes a debug build some time: one path each, in turn.
+        let paths = if body.len() < 1000 { &paths[..] } else { &paths[n % 3..][..1] };
+        for path in paths {
             let answer = user.post(path).body(JSON, body.as_bytes()).await;
             // A long fraction is a number.
             let fine = answer.status == 400 || (body.starts_with("{\"content\": 0.") && answer.status == 201);
@@ -49,7 +52,8 @@ async fn deep_and_wide_bodies_are_refused(site: &Site) {
     }
     // Depth that JSON readers everywhere take is no fault by itself.
     let deep = format!("{{\"content\":\"deep enough\",\"extra\":{}}}", nested("[", "]", 100));
-    user.post("/api/chats/").body(JSON, deep).await.has_status(200);
+    let answer = user.post("/api/chats/").body(JSON, deep).await;
+    assert!(matches!(answer.status, 200 | 201), "{answer}");
     treasure.is_there(site).await;
 }
 
@@ -197,14 +201,17 @@ async fn chunked_bodies_have_a_size(site: &Site) {
     refused(&probe(&base, chunked(&[b' '; 16 * 1024], 1024, b"0\r\n\r\n")).await, &[413]);
     refused(&probe(&base, chunked(&[b' '; 1024], 4096, b"")).await, &[413]);
     // Endless in truth: whoever never stops is cut off, whether anybody wanted the body or not.
-    for line in ["POST /api/login/", "POST /api/chats/", "PUT /api/chats/", "GET /livez", "POST /nowhere"] {
+    let lines = ["POST /api/login/", "POST /api/chats/", "PUT /api/chats/", "GET /livez", "POST /nowhere"];
+    let clients = lines.map(|line| {
         let head = format!(
             "{line} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
         );
         let base = base.clone();
-        let sent =
-            tokio::task::spawn_blocking(move || endless(&base, head.as_bytes())).await.expect("a client");
-        assert!(sent, "{line}: the server reads for ever");
+        tokio::task::spawn_blocking(move || (line, endless(&base, head.as_bytes())))
+    });
+    for client in futures_util::future::join_all(clients).await {
+        let (line, enough) = client.expect("a client");
+        assert!(enough, "{line}: the server reads for ever");
     }
     // A length that is a lie: refused by what it says, before anything is read.
     for length in ["1048577", "10737418240", "9223372036854775807", "18446744073709551615"] {

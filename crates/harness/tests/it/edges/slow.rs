@@ -7,7 +7,14 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
-for_both! { slow_requests_are_given_up clients_that_leave_take_nothing_with_them }
+for_both! { slow_clients_and_those_that_leave }
+
+/// Side by side, each with a server of its own: most of the time is waiting.
+async fn slow_clients_and_those_that_leave(backend: Backend) {
+    let slow = slow_requests_are_given_up(backend);
+    let leaving = clients_that_leave_take_nothing_with_them(backend);
+    futures_util::future::join(slow, leaving).await;
+}
 
 const PATIENCE: Duration = Duration::from_secs(25);
 

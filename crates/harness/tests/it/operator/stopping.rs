@@ -5,7 +5,15 @@ use maru_testkit::upstream::Script;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-for_both! { a_running_reply_ends_first a_second_signal_means_now an_idle_server_ends_at_once what_takes_too_long_is_cut_off }
+for_both! { an_idle_server_ends_at_once a_busy_server_ends_in_order }
+
+/// Side by side, each with a server of its own: most of the time is waiting.
+async fn a_busy_server_ends_in_order(backend: Backend) {
+    let first = a_running_reply_ends_first(backend);
+    let second = a_second_signal_means_now(backend);
+    let third = what_takes_too_long_is_cut_off(backend);
+    futures_util::future::join3(first, second, third).await;
+}
 
 /// The promise.
 const GONE: Duration = Duration::from_secs(30);
