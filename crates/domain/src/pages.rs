@@ -12,4 +12,7 @@ pub trait PageCache: Send + Sync {
 
     /// Keeps a page.
     async fn put(&self, key: String, page: Arc<[u8]>);
+
+    /// Lets go of a page that nobody will ask for any more, so that it takes no room from others.
+    async fn forget(&self, key: String);
 }

@@ -58,15 +58,18 @@ pub trait UserStore: Send + Sync {
     /// Users by number, after `after`.
     async fn list(&self, after: i64, limit: i64) -> Result<Vec<User>, StoreError>;
 
-    /// Sets a new password hash; with `end_sessions` every session of the user but `keep` is revoked with it.
+    /// Sets a new password hash; every session of the user but `keep` is revoked with it.
     async fn set_password(
         &self,
         id: UserId,
         password_hash: String,
-        end_sessions: bool,
         keep: Option<SessionId>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// Sets another hash of the same password, unless the hash is not `from` any more: a password
+    /// that was changed meanwhile stays changed. No session ends.
+    async fn rehash(&self, id: UserId, from: String, to: String) -> Result<bool, StoreError>;
 
     /// Enables or disables an account.
     async fn set_active(&self, id: UserId, active: bool) -> Result<bool, StoreError>;

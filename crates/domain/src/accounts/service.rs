@@ -202,15 +202,24 @@ impl Accounts {
         }
         self.ports.limiter.login_succeeded(username).await;
         let now = self.ports.clock.now();
-        if check.outdated {
-            let hash = self.ports.hasher.hash(password).await.map_err(hash_fault)?;
-            self.ports.users.set_password(found.user.id, hash, false, None, now).await?;
+        if let (true, Some(old)) = (check.outdated, found.password_hash)
+            && let Err(fault) = self.strengthen(found.user.id, old, password).await
+        {
+            // The password was right: its next login tries again.
+            tracing::warn!(error = &fault as &dyn std::error::Error, "a password could not be hashed anew");
         }
         match self.ports.sessions.open(found.user.id, self.new_session(now), once).await? {
             Once::Done(session) => Ok(Once::Done(self.signed_in(found.user, Some(session))?)),
             Once::Replayed(session) => Ok(Once::Replayed(self.signed_in(found.user, Some(session))?)),
             Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
         }
+    }
+
+    /// Keeps a password under today's cost.
+    async fn strengthen(&self, user: UserId, old: String, password: SecretString) -> Result<(), Fault> {
+        let hash = self.ports.hasher.hash(password).await.map_err(hash_fault)?;
+        self.ports.users.rehash(user, old, hash).await?;
+        Ok(())
     }
 
     /// Who shows this token or key. Revoked sessions, revoked keys and disabled accounts are
@@ -292,7 +301,7 @@ impl Accounts {
             return Err(Fault::fields(faults));
         }
         let hash = self.ports.hasher.hash(password).await.map_err(hash_fault)?;
-        let done = self.ports.users.set_password(user, hash, true, None, self.ports.clock.now()).await?;
+        let done = self.ports.users.set_password(user, hash, None, self.ports.clock.now()).await?;
         self.user_changed(user, done)
     }
 

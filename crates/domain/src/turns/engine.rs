@@ -165,10 +165,11 @@ impl Engine {
 
     /// One beat: what [`Engine::heartbeat`] does each time.
     pub async fn beat(self: &Arc<Self>) {
-        if !self.registry.running().is_empty() {
-            match self.ports.store.renew(self.lease()).await {
-                Ok(cancelled) => {
-                    for turn in cancelled {
+        let running = self.registry.running();
+        if !running.is_empty() {
+            match self.ports.store.renew(self.lease(), running).await {
+                Ok(to_stop) => {
+                    for turn in to_stop {
                         self.registry.stop(turn, Stop::Cancelled);
                     }
                 }

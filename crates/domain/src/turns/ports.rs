@@ -113,8 +113,10 @@ pub trait TurnStore: Send + Sync {
     /// Ends a turn as cancelled whoever runs it, and shuts that worker out by a new fence.
     async fn force_cancel(&self, turn: TurnId, now: Timestamp) -> Result<Option<TurnView>, StoreError>;
 
-    /// Renews every lease of an instance; answers the turns of it that somebody wants to stop.
-    async fn renew(&self, lease: Lease) -> Result<Vec<TurnId>, StoreError>;
+    /// Renews an instance's leases on the turns that it runs. Answers those of them that must stop:
+    /// somebody wants them to, or they have ended, were taken over or are gone. A lease that the
+    /// instance does not know of (the answer to its claim was lost) is not among them and expires.
+    async fn renew(&self, lease: Lease, running: Vec<TurnId>) -> Result<Vec<TurnId>, StoreError>;
 
     /// Gives a turn back that has no text yet, so that another instance takes it up.
     async fn release(&self, turn: TurnId, fence: i64) -> Result<bool, StoreError>;

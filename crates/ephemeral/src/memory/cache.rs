@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use maru_domain::pages::PageCache;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ const KEPT: Duration = Duration::from_mins(30);
 /// What the cache itself spends on an entry, roughly.
 const ENTRY_BYTES: usize = 200;
 
-/// Keeps pages in so many bytes of memory; those that are asked for often stay.
+/// Keeps pages in so many bytes of memory; those that were asked for last stay.
 pub struct MemoryPages {
     pages: Cache<String, Arc<[u8]>>,
 }
@@ -28,6 +29,8 @@ impl MemoryPages {
             .weigher(|key: &String, page: &Arc<[u8]>| {
                 u32::try_from(key.len() + page.len() + ENTRY_BYTES).unwrap_or(u32::MAX)
             })
+            // The newest page is the likeliest to be asked for: a room's page is made anew by each message.
+            .eviction_policy(EvictionPolicy::lru())
             .time_to_live(KEPT)
             .build();
         Self { pages }
@@ -55,6 +58,10 @@ impl PageCache for MemoryPages {
     async fn put(&self, key: String, page: Arc<[u8]>) {
         self.pages.insert(key, page);
     }
+
+    async fn forget(&self, key: String) {
+        self.pages.invalidate(&key);
+    }
 }
 
 #[cfg(test)]
@@ -71,6 +78,7 @@ mod tests {
         pages.pages.run_pending_tasks();
         assert!(pages.pages.weighted_size() <= 100 * 1024);
         assert!(pages.pages.entry_count() > 50);
+        assert!(pages.get("page 999".to_owned()).await.is_some(), "the newest is kept");
         assert_eq!(pages.get("larger than everything".to_owned()).await, None);
     }
 

@@ -1,5 +1,6 @@
 //! API keys.
 
+use super::fragments::Prepare;
 use super::users::UserRow;
 use super::{Db, Store};
 use crate::schema::{api_keys, users};
@@ -54,6 +55,7 @@ impl KeyStore for Store {
                         api_keys::expires_at.eq(key.expires_at.map(DbTime)),
                     ))
                     .returning(KeyRow::as_returning())
+                    .prepared()
                     .get_result(conn)
                     .await?;
                 Ok(row.into())
@@ -83,6 +85,7 @@ impl KeyStore for Store {
             Box::pin(async move {
                 diesel::update(api_keys::table.filter(api_keys::id.eq(DbId(id.0))))
                     .set(api_keys::last_used_at.eq(Some(DbTime(now))))
+                    .prepared()
                     .execute(conn)
                     .await?;
                 Ok(())
@@ -116,6 +119,7 @@ impl KeyStore for Store {
                     .filter(api_keys::revoked_at.is_null());
                 let ended = diesel::update(live)
                     .set(api_keys::revoked_at.eq(Some(DbTime(now))))
+                    .prepared()
                     .execute(conn)
                     .await?;
                 Ok(ended > 0)

@@ -1,11 +1,12 @@
 //! Conditions and values that diesel has no words for. Their text is fixed, so that a statement
 //! with one of them is prepared once; diesel's own raw SQL is prepared at every use.
+//! And [`Prepared`], for statements that diesel prepares at every use though their text is fixed.
 
 use super::{Db, NOW, NOW_PLUS};
 use crate::types::sql;
 use diesel::QueryResult;
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Bool, Nullable};
 use maru_domain::turns::ports::Lease;
 
@@ -86,6 +87,41 @@ impl QueryFragment<Db> for LeaseUntil {
         out.push_bind_param::<Nullable<BigInt>, _>(&self.micros)
     }
 }
+
+/// A statement that is prepared once and kept on its connection. Diesel does so for queries and
+/// deletes, not for updates and PostgreSQL's inserts, whose text may differ from one to the next;
+/// ours do not. Not for lists of values, of which each length is another text.
+#[derive(Debug, Clone, Copy)]
+pub struct Prepared<S>(S);
+
+impl<S: QueryFragment<Db>> QueryFragment<Db> for Prepared<S> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        self.0.walk_ast(out)
+    }
+
+    fn is_safe_to_cache_prepared(&self, _: &Db) -> QueryResult<bool> {
+        Ok(true)
+    }
+}
+
+impl<S> QueryId for Prepared<S> {
+    type QueryId = ();
+    // Found again by its text.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<S: Query> Query for Prepared<S> {
+    type SqlType = S::SqlType;
+}
+
+/// Says that a statement's text is always the same.
+pub trait Prepare: Sized {
+    /// See [`Prepared`].
+    fn prepared(self) -> Prepared<Self> {
+        Prepared(self)
+    }
+}
+impl<S: QueryFragment<Db>> Prepare for S {}
 
 macro_rules! usable_anywhere {
     ($($fragment:ty),+) => {$(

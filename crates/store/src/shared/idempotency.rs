@@ -1,5 +1,6 @@
 //! Idempotency keys: claimed inside the transaction that they guard.
 
+use super::fragments::Prepare;
 use super::{Conn, Db, Store};
 use crate::schema::idempotency;
 use crate::types::{DbId, DbTime};
@@ -105,6 +106,7 @@ async fn insert(
             idempotency::expires_at.eq(DbTime(expires_at)),
         ))
         .on_conflict_do_nothing()
+        .prepared()
         .execute(conn)
         .await?;
     Ok(claimed > 0)
@@ -127,7 +129,7 @@ pub async fn note_opened(conn: &mut Conn, once: &OnceKey) -> QueryResult<()> {
         .filter(idempotency::scope.eq(&once.scope))
         .filter(idempotency::route.eq(&once.route))
         .filter(idempotency::key.eq(&once.key));
-    diesel::update(row).set(idempotency::opened.eq(true)).execute(conn).await?;
+    diesel::update(row).set(idempotency::opened.eq(true)).prepared().execute(conn).await?;
     Ok(())
 }
 
@@ -137,7 +139,7 @@ pub async fn note_room(conn: &mut Conn, once: &OnceKey, room: DbId) -> QueryResu
         .filter(idempotency::scope.eq(&once.scope))
         .filter(idempotency::route.eq(&once.route))
         .filter(idempotency::key.eq(&once.key));
-    diesel::update(row).set(idempotency::room_id.eq(Some(room))).execute(conn).await?;
+    diesel::update(row).set(idempotency::room_id.eq(Some(room))).prepared().execute(conn).await?;
     Ok(())
 }
 
@@ -191,6 +193,7 @@ impl OnceStore for Store {
                         idempotency::status.eq(Some(i32::from(answer.status))),
                         idempotency::body.eq(Some(answer.body)),
                     ))
+                    .prepared()
                     .execute(conn)
                     .await?;
                 Ok(())

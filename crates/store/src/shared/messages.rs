@@ -1,6 +1,6 @@
 //! Messages: the send, in one transaction, and the edit.
 
-use super::fragments::{LeaseUntil, Unfinished};
+use super::fragments::{LeaseUntil, Prepare, Unfinished};
 use super::idempotency::{Begun, Guarded, begin, note_opened};
 use super::rooms::RoomRow;
 use super::turns::{TurnRow, view_of};
@@ -182,6 +182,7 @@ async fn take_numbers(conn: &mut Conn, send: &NewSend, room: DbId) -> QueryResul
             rooms::last_message_at.eq(Some(DbTime(send.now))),
         ))
         .returning(RoomRow::as_returning())
+        .prepared()
         .get_result(conn)
         .await
         .optional()
@@ -243,6 +244,7 @@ async fn insert_message(
             messages::updated_at.eq(DbTime(send.now)),
         ))
         .returning(MessageRow::as_returning())
+        .prepared()
         .get_result(conn)
         .await
 }
@@ -270,6 +272,7 @@ async fn insert_turn(conn: &mut Conn, send: &NewSend, room: &RoomRow, claimed: b
             (turns::lease_owner.eq(owner), turns::lease_until.eq(until)),
         ))
         .returning(TurnRow::as_returning())
+        .prepared()
         .get_result(conn)
         .await
 }
@@ -310,6 +313,7 @@ async fn edit(conn: &mut Conn, edit: Edit) -> Result<Option<Message>, Abort<Opti
             rooms::updated_at.eq(DbTime(edit.now)),
         ))
         .returning(rooms::last_seq)
+        .prepared()
         .get_result(conn)
         .await
         .optional()?;
@@ -329,6 +333,7 @@ async fn edit(conn: &mut Conn, edit: Edit) -> Result<Option<Message>, Abort<Opti
             messages::edited_at.eq(Some(DbTime(edit.now))),
         ))
         .returning(MessageRow::as_returning())
+        .prepared()
         .get_result(conn)
         .await
         .optional()?;

@@ -1,5 +1,6 @@
 //! Room events.
 
+use super::fragments::Prepare;
 use super::{Conn, Db, Store};
 use crate::schema::room_events;
 use crate::types::{DbId, DbTime};
@@ -40,6 +41,7 @@ pub async fn append(
                 room_events::subject.eq(DbId(*subject)),
                 room_events::at.eq(DbTime(at)),
             ))
+            .prepared()
             .execute(conn)
             .await?;
     }

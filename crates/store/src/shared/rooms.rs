@@ -1,6 +1,6 @@
 //! Rooms.
 
-use super::fragments::Unfinished;
+use super::fragments::{Prepare, Unfinished};
 use super::idempotency::{Begun, Guarded, begin, note_room};
 use super::messages::MessageRow;
 use super::turns::TurnRow;
@@ -120,6 +120,7 @@ pub async fn insert_if_free(conn: &mut Conn, room: NewRoom) -> QueryResult<Optio
         .values(NewRow::from(room))
         .on_conflict_do_nothing()
         .returning(RoomRow::as_returning())
+        .prepared()
         .get_result(conn)
         .await
         .optional()
@@ -182,6 +183,7 @@ async fn end_session(
             rooms::last_seq.eq(rooms::last_seq + 1),
         ))
         .returning(RoomRow::as_returning())
+        .prepared()
         .get_result(conn)
         .await
         .optional()?;
@@ -203,6 +205,7 @@ impl RoomStore for Store {
                 let row: RoomRow = diesel::insert_into(rooms::table)
                     .values(NewRow::from(room))
                     .returning(RoomRow::as_returning())
+                    .prepared()
                     .get_result(conn)
                     .await?;
                 Ok(row.try_into()?)
@@ -264,6 +267,7 @@ impl RoomStore for Store {
                 // Held first, as by a send: a turn stored since would go untold.
                 diesel::update(rooms::table.filter(rooms::id.eq(DbId(room.0))))
                     .set(rooms::version.eq(rooms::version))
+                    .prepared()
                     .execute(conn)
                     .await?;
                 let unfinished: Vec<TurnRow> = turns::table

@@ -1,5 +1,6 @@
 //! Sessions.
 
+use super::fragments::Prepare;
 use super::idempotency::{Begun, Guarded, begin};
 use super::users::{UserRow, WithSession};
 use super::{Conn, Db, Store};
@@ -50,6 +51,7 @@ pub async fn insert(conn: &mut Conn, user: UserId, session: NewSession) -> Query
             sessions::last_used_at.eq(DbTime(session.created_at)),
         ))
         .returning(SessionRow::as_returning())
+        .prepared()
         .get_result(conn)
         .await?;
     Ok(row.into())
@@ -106,6 +108,7 @@ impl SessionStore for Store {
             Box::pin(async move {
                 diesel::update(sessions::table.filter(sessions::id.eq(DbId(id.0))))
                     .set(sessions::last_used_at.eq(DbTime(now)))
+                    .prepared()
                     .execute(conn)
                     .await?;
                 Ok(())
@@ -140,6 +143,7 @@ impl SessionStore for Store {
                     .filter(sessions::revoked_at.is_null());
                 let ended = diesel::update(live)
                     .set(sessions::revoked_at.eq(Some(DbTime(now))))
+                    .prepared()
                     .execute(conn)
                     .await?;
                 Ok(ended > 0)

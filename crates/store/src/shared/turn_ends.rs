@@ -3,7 +3,7 @@
 //!
 //! Each of these locks the room's row first, as a send does, so that no two of them can deadlock.
 
-use super::fragments::{IsFree, Unfinished};
+use super::fragments::{IsFree, Prepare, Unfinished};
 use super::turns::{TurnRow, view_of};
 use super::{Conn, Db};
 use crate::error::Abort;
@@ -44,6 +44,7 @@ async fn lock_room(
             rooms::updated_at.eq(DbTime(now)),
         ))
         .returning(LockedRoom::as_returning())
+        .prepared()
         .get_result(conn)
         .await
         .optional()
@@ -62,6 +63,7 @@ async fn set_reply(
             messages::status.eq(status.of_reply().as_str()),
             messages::updated_at.eq(DbTime(now)),
         ))
+        .prepared()
         .execute(conn)
         .await?;
     Ok(())
@@ -79,6 +81,7 @@ pub async fn checkpoint(conn: &mut Conn, checkpoint: Checkpoint) -> Result<Writt
     let reply: Option<DbId> = diesel::update(mine.filter(turns::cancel_requested.eq(false)))
         .set(turns::status.eq(TurnStatus::Streaming.as_str()))
         .returning(turns::reply_id)
+        .prepared()
         .get_result(conn)
         .await
         .optional()?;
@@ -109,6 +112,7 @@ pub async fn finish(conn: &mut Conn, ending: Ending) -> Result<Option<Ended>, Ab
         turns::finished_at.eq(Some(DbTime(ending.now))),
     ))
     .returning(TurnRow::as_returning())
+    .prepared()
     .get_result(conn)
     .await
     .optional()?;
@@ -156,6 +160,7 @@ async fn withdraw(
     }
     diesel::update(rooms::table.filter(rooms::id.eq(room.id)))
         .set(rooms::message_count.eq(rooms::message_count - 2))
+        .prepared()
         .execute(conn)
         .await?;
     let events = [
@@ -192,11 +197,13 @@ async fn ask_to_stop(conn: &mut Conn, turn: TurnId, shut_out: i64) -> QueryResul
     let of_turn = turns::table.filter(turns::id.eq(DbId(turn.0))).select(turns::room_id);
     diesel::update(rooms::table.filter(rooms::id.eq_any(of_turn)))
         .set(rooms::version.eq(rooms::version))
+        .prepared()
         .execute(conn)
         .await?;
     diesel::update(turns::table.filter(turns::id.eq(DbId(turn.0))).filter(Unfinished))
         .set((turns::cancel_requested.eq(true), turns::fence.eq(turns::fence + shut_out)))
         .returning(turns::fence)
+        .prepared()
         .get_result(conn)
         .await
         .optional()

@@ -1,6 +1,6 @@
 //! Turns: looking, taking up, prompting, leases. How they end is in `turn_ends.rs`.
 
-use super::fragments::{IsFree, IsNext, LeaseUntil, Unfinished};
+use super::fragments::{IsFree, IsNext, LeaseUntil, Prepare, Unfinished};
 use super::turn_ends;
 use super::{Conn, Db, Store};
 use crate::error::Abort;
@@ -117,6 +117,7 @@ async fn claim(
             turns::attempt.eq(turns::attempt + 1),
         ))
         .returning(TurnRow::as_returning())
+        .prepared()
         .get_result(conn)
         .await
         .optional()?;
@@ -205,17 +206,20 @@ impl TurnStore for Store {
         self.write(move |conn| Box::pin(turn_ends::force_cancel(conn, turn, now))).await
     }
 
-    async fn renew(&self, lease: Lease) -> Result<Vec<TurnId>, StoreError> {
+    async fn renew(&self, lease: Lease, running: Vec<TurnId>) -> Result<Vec<TurnId>, StoreError> {
         self.write(move |conn| {
             Box::pin(async move {
-                let mine =
-                    turns::table.filter(turns::lease_owner.eq(lease.owner.0.clone())).filter(Unfinished);
+                let mine = turns::table
+                    .filter(turns::lease_owner.eq(lease.owner.0.clone()))
+                    .filter(turns::id.eq_any(running.iter().map(|turn| DbId(turn.0))))
+                    .filter(Unfinished);
                 let renewed: Vec<(DbId, bool)> = diesel::update(mine)
                     .set(turns::lease_until.eq(LeaseUntil::of(&lease)))
                     .returning((turns::id, turns::cancel_requested))
                     .load(conn)
                     .await?;
-                Ok(renewed.into_iter().filter(|(_, cancel)| *cancel).map(|(id, _)| TurnId(id.0)).collect())
+                let go_on = |turn: &TurnId| renewed.iter().any(|(id, cancel)| id.0 == turn.0 && !cancel);
+                Ok(running.into_iter().filter(|turn| !go_on(turn)).collect())
             })
         })
         .await
@@ -237,6 +241,7 @@ impl TurnStore for Store {
                     turns::lease_until.eq(None::<DbTime>),
                     turns::attempt.eq(turns::attempt - 1),
                 ))
+                .prepared()
                 .execute(conn)
                 .await?;
                 Ok(given > 0)
@@ -251,6 +256,7 @@ impl TurnStore for Store {
                 let others = turns::table.filter(turns::lease_owner.ne(except.0)).filter(Unfinished);
                 Ok(diesel::update(others)
                     .set((turns::lease_owner.eq(None::<String>), turns::lease_until.eq(None::<DbTime>)))
+                    .prepared()
                     .execute(conn)
                     .await?)
             })

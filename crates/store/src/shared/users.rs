@@ -1,5 +1,6 @@
 //! Users.
 
+use super::fragments::Prepare;
 use super::idempotency::{Begun, Guarded, begin};
 use super::sessions::SessionRow;
 use super::{Conn, Db, Store};
@@ -70,6 +71,7 @@ async fn register(
             users::created_at.eq(DbTime(user.created_at)),
         ))
         .returning(UserRow::as_returning())
+        .prepared()
         .get_result(conn)
         .await?;
     let session = match session {
@@ -140,7 +142,6 @@ impl UserStore for Store {
         &self,
         id: UserId,
         password_hash: String,
-        end_sessions: bool,
         keep: Option<SessionId>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
@@ -148,20 +149,36 @@ impl UserStore for Store {
             Box::pin(async move {
                 let changed = diesel::update(users::table.filter(users::id.eq(DbId(id.0))))
                     .set(users::password_hash.eq(Some(password_hash)))
+                    .prepared()
                     .execute(conn)
                     .await?;
-                if end_sessions {
-                    // The nil id is nobody's: without a session to keep, all end.
-                    let keep = DbId(keep.map_or(uuid::Uuid::nil(), |keep| keep.0));
-                    let live = sessions::table
-                        .filter(sessions::user_id.eq(DbId(id.0)))
-                        .filter(sessions::revoked_at.is_null())
-                        .filter(sessions::id.ne(keep));
-                    diesel::update(live)
-                        .set(sessions::revoked_at.eq(Some(DbTime(now))))
-                        .execute(conn)
-                        .await?;
-                }
+                // The nil id is nobody's: without a session to keep, all end.
+                let keep = DbId(keep.map_or(uuid::Uuid::nil(), |keep| keep.0));
+                let live = sessions::table
+                    .filter(sessions::user_id.eq(DbId(id.0)))
+                    .filter(sessions::revoked_at.is_null())
+                    .filter(sessions::id.ne(keep));
+                diesel::update(live)
+                    .set(sessions::revoked_at.eq(Some(DbTime(now))))
+                    .prepared()
+                    .execute(conn)
+                    .await?;
+                Ok(changed > 0)
+            })
+        })
+        .await
+    }
+
+    async fn rehash(&self, id: UserId, from: String, to: String) -> Result<bool, StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                let unchanged =
+                    users::table.filter(users::id.eq(DbId(id.0))).filter(users::password_hash.eq(Some(from)));
+                let changed = diesel::update(unchanged)
+                    .set(users::password_hash.eq(Some(to)))
+                    .prepared()
+                    .execute(conn)
+                    .await?;
                 Ok(changed > 0)
             })
         })
@@ -173,6 +190,7 @@ impl UserStore for Store {
             Box::pin(async move {
                 let changed = diesel::update(users::table.filter(users::id.eq(DbId(id.0))))
                     .set(users::active.eq(active))
+                    .prepared()
                     .execute(conn)
                     .await?;
                 Ok(changed > 0)

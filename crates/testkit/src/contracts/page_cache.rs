@@ -12,6 +12,7 @@ macro_rules! page_cache_contract {
             pages_come_back_byte_for_byte,
             keys_are_told_apart,
             the_last_page_of_a_key_counts,
+            a_forgotten_page_is_gone,
         );
     };
 }
@@ -58,4 +59,16 @@ pub async fn the_last_page_of_a_key_counts<P: PageCache>(new: impl AsyncFnOnce()
         pages.put("key".to_owned(), bytes(page)).await;
         assert_eq!(pages.get("key".to_owned()).await.as_deref(), Some(page));
     }
+}
+
+/// That one, and no other.
+pub async fn a_forgotten_page_is_gone<P: PageCache>(new: impl AsyncFnOnce() -> P) {
+    let pages = new().await;
+    pages.forget("never there".to_owned()).await;
+    for key in ["this", "that"] {
+        pages.put(key.to_owned(), bytes(b"page")).await;
+    }
+    pages.forget("this".to_owned()).await;
+    assert_eq!(pages.get("this".to_owned()).await, None);
+    assert!(pages.get("that".to_owned()).await.is_some());
 }

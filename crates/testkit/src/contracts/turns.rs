@@ -27,6 +27,7 @@ macro_rules! turns_contract {
             an_expired_lease_is_taken_over,
             an_earlier_run_leaves_its_text,
             a_lease_is_renewed_by_its_owner,
+            a_lease_that_its_owner_does_not_name_is_not_renewed,
             renewing_tells_whom_to_stop,
             a_released_turn_is_taken_up_anew,
             a_turn_is_released_once_and_without_text_only,

@@ -27,7 +27,7 @@ macro_rules! users_contract {
             a_key_whose_time_is_over_stands_for_nothing,
             users_are_listed_by_number,
             a_new_password_ends_the_sessions_but_one,
-            a_new_password_may_leave_the_sessions,
+            another_hash_of_a_password_leaves_the_sessions,
             an_account_is_disabled_and_enabled,
             a_deleted_user_takes_everything_along,
         );
@@ -190,26 +190,29 @@ pub async fn a_new_password_ends_the_sessions_but_one(store: TestStore) {
     let other = session(&store, &bob, 0).await;
     assert!(ok(store.sessions.revoke(ann.id, sessions[0].id, at(5)).await));
     let keep = Some(sessions[2].id);
-    assert!(ok(store.users.set_password(ann.id, "$argon2id$second".into(), true, keep, at(9)).await));
+    assert!(ok(store.users.set_password(ann.id, "$argon2id$second".into(), keep, at(9)).await));
     let mut ends = Vec::new();
     for session in &sessions {
         ends.push(there(store.sessions.identify(session.id).await).0.revoked_at);
     }
     assert_eq!(ends, [Some(at(5)), Some(at(9)), None, Some(at(9))]);
     assert_eq!(there(store.sessions.identify(other.id).await).0.revoked_at, None);
-    assert!(ok(store.users.set_password(ann.id, "$argon2id$third".into(), true, None, at(10)).await));
+    assert!(ok(store.users.set_password(ann.id, "$argon2id$third".into(), None, at(10)).await));
     assert_eq!(ok(store.sessions.list(ann.id, at(11)).await), []);
     let credentials = there(store.users.credentials("ann".into()).await);
     assert_eq!(credentials.password_hash.as_deref(), Some("$argon2id$third"));
 }
 
-/// A stronger hash of the same password ends nothing; an unknown user has none.
-pub async fn a_new_password_may_leave_the_sessions(store: TestStore) {
+/// A stronger hash of the same password ends nothing, and loses against a password set meanwhile.
+pub async fn another_hash_of_a_password_leaves_the_sessions(store: TestStore) {
     let ann = user(&store, "ann").await;
     let session = session(&store, &ann, 0).await;
-    assert!(ok(store.users.set_password(ann.id, "$argon2id$second".into(), false, None, at(9)).await));
+    let old = there(store.users.credentials("ann".into()).await).password_hash.expect("a hash");
+    assert!(ok(store.users.rehash(ann.id, old.clone(), "$argon2id$second".into()).await));
     assert_eq!(ok(store.sessions.list(ann.id, at(1)).await), [session]);
-    assert!(!ok(store.users.set_password(UserId(id()), "x".into(), true, None, at(9)).await));
+    assert!(!ok(store.users.rehash(ann.id, old.clone(), "$argon2id$third".into()).await));
+    assert!(!ok(store.users.rehash(UserId(id()), old, "x".into()).await));
+    assert!(!ok(store.users.set_password(UserId(id()), "x".into(), None, at(9)).await));
     let credentials = there(store.users.credentials("ann".into()).await);
     assert_eq!(credentials.password_hash.as_deref(), Some("$argon2id$second"));
 }

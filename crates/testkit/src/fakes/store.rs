@@ -166,8 +166,8 @@ impl TurnStore for FlakyStore {
         self.through(Call::ForceCancel, self.inner.force_cancel(turn, now)).await
     }
 
-    async fn renew(&self, lease: Lease) -> Result<Vec<TurnId>, StoreError> {
-        self.through(Call::Renew, self.inner.renew(self.leased(lease))).await
+    async fn renew(&self, lease: Lease, running: Vec<TurnId>) -> Result<Vec<TurnId>, StoreError> {
+        self.through(Call::Renew, self.inner.renew(self.leased(lease), running)).await
     }
 
     async fn release(&self, turn: TurnId, fence: i64) -> Result<bool, StoreError> {

@@ -271,6 +271,26 @@ async fn the_runner_hears_of_it_at_its_heartbeat_when_the_hint_is_lost() {
 }
 
 #[tokio::test]
+async fn a_runner_that_was_overruled_stops_within_a_heartbeat() {
+    let world = World::new().await;
+    let owner = world.server_with(Setup { bus: Some(Arc::new(LossyBus::new())), ..Setup::named("one") });
+    let other = world.server_with(Setup::named("two"));
+    owner.live();
+    let room = world.room().await;
+    let turn = owner.ask(room, "hello").await;
+    let model = world.model.asked().await;
+    let (view, ()) = tokio::join!(other.cancel(room, turn), async {
+        other.flaky.called(Call::RequestCancel, 1).await;
+        world.clock.advance(Duration::from_secs(1)).await;
+    });
+    assert_eq!((view.unwrap().turn.status, owner.flaky.calls(Call::Renew)), (Cancelled, 0));
+    world.clock.advance(Duration::from_secs(2)).await;
+    // The model is silent, so no text could tell the runner.
+    model.dropped().await;
+    owner.quiet().await;
+}
+
+#[tokio::test]
 async fn while_the_first_text_is_being_stored() {
     let world = World::new().await;
     let server = world.server();

@@ -116,6 +116,35 @@ async fn a_beat_that_fails_is_not_the_last() {
 }
 
 #[tokio::test]
+async fn a_turn_that_was_claimed_without_being_told_is_not_kept_from_others() {
+    let world = World::new().await;
+    let dead = world.server();
+    let room = world.room().await;
+    let turn = dead.ask(room, "hello").await;
+    world.model.asked().await;
+    dead.crash().await;
+    // This server has the lease and does not know it, while it runs and renews another turn.
+    let server = world.server_with(Setup { lease: Duration::ZERO, ..Setup::named("two") });
+    let busy = server.ask(world.room().await, "busy").await;
+    let model = world.model.asked().await;
+    world.store.ports.turns.void_leases(InstanceId("two".to_owned())).await.unwrap();
+    server.flaky.next(Call::Claim, Trouble::AnswerLost);
+    server.services.engine.take_up(Some(room)).await;
+    server.flaky.set_lease(LONG);
+    server.services.engine.beat().await;
+    let other = world.server_with(Setup::named("three"));
+    world.model.plan(Plan::fast(&["not lost"]));
+    until("somebody takes it up", async || {
+        server.services.engine.beat().await;
+        other.services.engine.beat().await;
+        world.stored(turn).await.turn.status == Completed
+    })
+    .await;
+    model.end();
+    server.wait(busy).await;
+}
+
+#[tokio::test]
 async fn an_orphan_is_found_behind_long_queues() {
     let world = World::new().await;
     let server = world.server();

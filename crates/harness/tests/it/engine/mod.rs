@@ -11,6 +11,7 @@ mod follow;
 mod follow_ends;
 mod happy;
 mod heartbeat;
+mod logins;
 mod once;
 mod queue;
 mod reader;

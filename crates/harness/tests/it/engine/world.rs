@@ -2,7 +2,7 @@
 
 use maru_auth::{Argon2Hasher, HashCost, JwtSigner, KeyRing};
 use maru_domain::access::{Actor, Authorized, Write};
-use maru_domain::accounts::ports::NewUser;
+use maru_domain::accounts::ports::{NewUser, PasswordHasher};
 use maru_domain::clock::Clock;
 use maru_domain::error::Fault;
 use maru_domain::events::RoomEvent;
@@ -61,11 +61,13 @@ pub struct Setup {
     pub bus: Option<Arc<dyn Bus>>,
     /// Its streams are its own, as after a restart.
     pub own_streams: bool,
+    /// Who hashes passwords, when it is not argon2.
+    pub hasher: Option<Arc<dyn PasswordHasher>>,
 }
 
 impl Setup {
     pub fn named(name: &'static str) -> Self {
-        Self { name, lease: LONG, bus: None, own_streams: false }
+        Self { name, lease: LONG, bus: None, own_streams: false, hasher: None }
     }
 }
 
@@ -117,7 +119,7 @@ impl World {
             models: Arc::new(
                 ScriptedModels::new(Arc::clone(&self.model)).with("small", Arc::clone(&self.small)),
             ),
-            hasher: Arc::new(Argon2Hasher::new(HashCost::default())),
+            hasher: setup.hasher.unwrap_or_else(|| Arc::new(Argon2Hasher::new(HashCost::default()))),
             signer: Arc::new(JwtSigner::new(secret())),
             key_maker: Arc::new(KeyRing::new(secret())),
             clock,

@@ -100,7 +100,8 @@ pub async fn a_forced_cancel_shuts_the_worker_out(store: TestStore) {
         assert_eq!(ok(store.turns.checkpoint(partial(&stored.turn, "late")).await), Written::Fenced);
         assert_eq!(ok(store.turns.finish(ending(&stored.turn, TurnStatus::Completed, "late")).await), None);
         assert!(!ok(store.turns.release(stored.turn.id, stored.turn.fence).await));
-        assert_eq!(ok(store.turns.renew(lease("one", LONG)).await), []);
+        let turn = stored.turn.id;
+        assert_eq!(ok(store.turns.renew(lease("one", LONG), vec![turn]).await), [turn], "its worker is told");
         assert_eq!(sound(&store, room).await, told);
         assert_eq!(told.room.version, stored.room.version + 2, "the checkpoint and the end");
         assert_eq!(turn_now(&store, stored.turn.id).await, view);

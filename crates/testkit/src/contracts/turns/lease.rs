@@ -18,30 +18,45 @@ pub async fn a_lease_is_renewed_by_its_owner(store: TestStore) {
     let (mine, done) = (sent(&store, over(one)).await, sent(&store, over(ended)).await);
     let foreign = sent(&store, NewSend { lease: lease("two", OVER), ..send_to(other, "hello") }).await;
     complete(&store, &done.turn, "").await;
-    assert_eq!(ok(store.turns.renew(lease("one", LONG)).await), []);
+    assert_eq!(ok(store.turns.renew(lease("one", LONG), vec![mine.turn.id]).await), []);
     // Only the other's is free by now or soon.
     assert_eq!(take_up(&store, other, "three", LONG).await.turn.id, foreign.turn.id);
     assert_eq!(ok(store.turns.claim(lease("three", LONG), None, 9).await), []);
     let renewed = turn_now(&store, mine.turn.id).await.turn;
     assert_eq!(renewed, mine.turn, "fence and attempt stay");
-    assert_eq!(ok(store.turns.renew(lease("nobody", LONG)).await), []);
+    assert_eq!(ok(store.turns.renew(lease("nobody", LONG), vec![]).await), []);
 }
 
-/// Its own turns only.
+/// A lease that its owner does not know of, since the answer to its claim was lost, is no good to anybody.
+pub async fn a_lease_that_its_owner_does_not_name_is_not_renewed(store: TestStore) {
+    let (one, other) = (room(&store).await.id, room(&store).await.id);
+    let over = |room| NewSend { lease: lease("one", OVER), ..send_to(room, "hello") };
+    let (known, unknown) = (sent(&store, over(one)).await.turn, sent(&store, over(other)).await.turn);
+    assert_eq!(ok(store.turns.renew(lease("one", LONG), vec![known.id]).await), []);
+    assert_eq!(take_up(&store, other, "two", LONG).await.turn.id, unknown.id);
+    assert_eq!(ok(store.turns.claim(lease("two", LONG), None, 9).await), []);
+}
+
+/// Its own turns only: what it runs and has not, or not any more, is to stop.
 pub async fn renewing_tells_whom_to_stop(store: TestStore) {
     let mut turns = Vec::new();
     for owner in ["one", "one", "two"] {
         let room = room(&store).await.id;
         turns.push(sent(&store, NewSend { lease: lease(owner, LONG), ..send_to(room, "hello") }).await.turn);
     }
-    assert_eq!(ok(store.turns.renew(lease("one", LONG)).await), []);
+    let [one, two, other] = [turns[0].id, turns[1].id, turns[2].id];
+    assert_eq!(ok(store.turns.renew(lease("one", LONG), vec![one, two]).await), []);
     for turn in &turns[1..] {
         there(store.turns.request_cancel(turn.id, at(30)).await);
     }
-    assert_eq!(ok(store.turns.renew(lease("one", LONG)).await), [turns[1].id]);
-    assert_eq!(ok(store.turns.renew(lease("two", LONG)).await), [turns[2].id]);
+    assert_eq!(ok(store.turns.renew(lease("one", LONG), vec![one, two]).await), [two]);
+    assert_eq!(ok(store.turns.renew(lease("two", LONG), vec![other]).await), [other]);
     complete(&store, &turns[1], "").await;
-    assert_eq!(ok(store.turns.renew(lease("one", LONG)).await), []);
+    let unknown = TurnId(turns[0].message_id.0);
+    assert_eq!(
+        ok(store.turns.renew(lease("one", LONG), vec![one, two, other, unknown]).await),
+        [two, other, unknown]
+    );
 }
 
 /// As if the attempt had not been.

@@ -108,7 +108,7 @@ pub async fn a_cancel_at_the_moment_of_a_claim_is_not_lost(store: TestStore) {
         let now = turn_now(&store, turn).await.turn;
         assert!(now.status == TurnStatus::Cancelled || now.cancel_requested, "the cancel was lost: {now:?}");
         if now.status == TurnStatus::Pending {
-            assert_eq!(ok(store.turns.renew(lease("two", LONG)).await), [turn]);
+            assert_eq!(ok(store.turns.renew(lease("two", LONG), vec![turn]).await), [turn]);
             ok(store.turns.force_cancel(turn, at(31)).await);
         }
         sound(&store, room).await;
@@ -144,7 +144,7 @@ pub async fn writers_of_all_kinds_leave_no_gap(store: TestStore) {
                         let edit = Edit { room_id: room, turn_id, content: "edited".into(), now: at(32) };
                         ok(patiently(|| ports.messages.edit(edit.clone())).await);
                     }
-                    _ => drop(ok(patiently(|| ports.turns.renew(lease(&mine, LONG))).await)),
+                    _ => drop(ok(patiently(|| ports.turns.renew(lease(&mine, LONG), vec![turn_id])).await)),
                 }
             }
         });

@@ -2,7 +2,9 @@
 
 use super::super::drf::{Fields, Refusal};
 use super::caller::{Asked, Caller};
-use super::shapes::{ChatBody, ChatShape, EditBody, EndedShape, ListedChatShape, local};
+use super::shapes::{
+    ChatBody, ChatShape, EditBody, EndedShape, ListedChatShape, TurnsPlace, local, write_with_turns,
+};
 use super::{conversation, once};
 use crate::http::State;
 use actix_web::http::StatusCode;
@@ -88,11 +90,11 @@ async fn converse(
         Once::KeyReused => return Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
     };
     let (sent, settled) = sending.settled().await?;
-    let shape = match settled {
+    let chat = match settled {
         Settled::Ended { view, version } => {
             // A retry sees the room as it is now, not as its message found it.
             let version = version.filter(|_| !replayed);
-            shape_after(state, caller, &sent, &view, version).await?
+            chat_after(state, caller, &sent, &view, version).await?
         }
         Settled::Withdrawn(_) => {
             return Err(Refusal::error(
@@ -103,28 +105,33 @@ async fn converse(
         Settled::Gone => return Err(Refusal::error(StatusCode::NOT_FOUND, "Chat not found.")),
     };
     let status = if sent.opened { StatusCode::CREATED } else { StatusCode::OK };
-    let response = once::keep(state, key, status, to_json(&shape)?).await;
+    let response = once::keep(state, key, status, chat).await;
     Ok(if replayed { once::replayed(response) } else { response })
 }
 
 /// The chat after a turn: made from the page before it where that is at hand, else read anew.
-async fn shape_after(
+async fn chat_after(
     state: &State,
     caller: &Caller,
     sent: &Sent,
     view: &TurnView,
     version: Option<SettledVersion>,
-) -> Result<ChatShape, Refusal> {
-    let user_id = caller.user().number;
+) -> Result<Vec<u8>, Refusal> {
     if let Some(version) = version
-        && let Some(conversation) = conversation::extended(state, sent, view, version).await?
+        && let Some(turns) = conversation::extended(state, sent, view, version).await?
     {
-        return Ok(ChatShape::new(&sent.room, user_id, conversation));
+        return chat(caller, &sent.room, &turns);
     }
     let room: Authorized<Room, Read> =
         find(state, caller, RoomRef::Id(sent.room.id), "Chat not found.").await?;
-    let conversation = conversation::rendered(state, &room).await?;
-    Ok(ChatShape::new(room.get(), user_id, conversation))
+    let turns = conversation::rendered(state, &room).await?;
+    chat(caller, room.get(), &turns)
+}
+
+fn chat(caller: &Caller, room: &Room, turns: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let mut body = Vec::new();
+    write_with_turns(&mut body, &ChatShape::new(room, caller.user().number), turns)?;
+    Ok(body)
 }
 
 async fn end(state: &State, caller: &Caller, key: Option<OnceKey>) -> Result<HttpResponse, Refusal> {
@@ -161,25 +168,30 @@ pub async fn list(
     state: web::Data<State>,
     caller: Caller,
 ) -> Result<HttpResponse, Refusal> {
-    let mut chats = Vec::new();
+    let mut body = b"[".to_vec();
     for room in rooms(&state, &caller, session_id(request.query_string())).await? {
-        let conversation = match conversation::rendered(&state, &room).await {
-            Ok(conversation) => conversation,
+        let turns = match conversation::rendered(&state, &room).await {
+            Ok(turns) => turns,
             // Deleted since the list was read.
             Err(fault) if *fault.code == codes::ROOM_NOT_FOUND => continue,
             Err(fault) => return Err(fault.into()),
         };
         let room = room.get();
-        chats.push(ListedChatShape {
+        let chat = ListedChatShape {
             chat_id: room.number,
             user_id: caller.user().number,
             start_time: local(room.created_at, &state.token_chats_zone),
             end_time: room.ended_at.map(|at| local(at, &state.token_chats_zone)),
             session_id: room.id.0,
-            conversation,
-        });
+            conversation: TurnsPlace,
+        };
+        if body.len() > 1 {
+            body.push(b',');
+        }
+        write_with_turns(&mut body, &chat, &turns)?;
     }
-    Ok(HttpResponse::Ok().content_type("application/json").body(to_json(&chats)?))
+    body.push(b']');
+    Ok(HttpResponse::Ok().content_type("application/json").body(body))
 }
 
 /// The session that the list is limited to: the last of that name, as Django reads it; an empty one is none.

@@ -10,19 +10,18 @@ use maru_domain::messages::{Message, Role};
 use maru_domain::rooms::Room;
 use maru_domain::turns::{SettledVersion, TurnView};
 use serde::Serialize;
-use serde_json::value::RawValue;
 use std::sync::Arc;
 
 /// The finished list of turns. The key carries the room's version, so it cannot be stale.
-pub async fn rendered(state: &State, room: &Authorized<Room, Read>) -> Result<Box<RawValue>, Fault> {
+pub async fn rendered(state: &State, room: &Authorized<Room, Read>) -> Result<Arc<[u8]>, Fault> {
     let Room { id, version, .. } = *room.get();
     if let Some(page) = state.services.pages.get(key(id, version)).await {
-        return raw(&page);
+        return Ok(page);
     }
     let conversation = state.services.rooms.conversation(room).await?;
     let page: Arc<[u8]> = Arc::from(json(&turns(state, &conversation.messages))?);
     state.services.pages.put(key(id, conversation.room.version), Arc::clone(&page)).await;
-    raw(&page)
+    Ok(page)
 }
 
 /// The same after a turn that has just ended, made from the page before its send, so that the cost
@@ -33,14 +32,16 @@ pub async fn extended(
     sent: &Sent,
     view: &TurnView,
     version: SettledVersion,
-) -> Result<Option<Box<RawValue>>, Fault> {
+) -> Result<Option<Arc<[u8]>>, Fault> {
     if version.room_version != sent.room.version + version.own_writes {
         return Ok(None);
     }
+    let pages = &state.services.pages;
+    let old = key(sent.room.id, sent.room.version - 1);
     let before = if sent.opened {
         Arc::from(b"[]".as_slice())
     } else {
-        match state.services.pages.get(key(sent.room.id, sent.room.version - 1)).await {
+        match pages.get(old.clone()).await {
             Some(page) => page,
             None => return Ok(None),
         }
@@ -54,16 +55,13 @@ pub async fn extended(
     let Some(open) = before.strip_suffix(b"]") else { return Ok(None) };
     let comma: &[u8] = if open.len() > 1 { b"," } else { b"" };
     let page: Arc<[u8]> = Arc::from([open, comma, &turn, b"]"].concat());
-    state.services.pages.put(key(sent.room.id, version.room_version), Arc::clone(&page)).await;
-    raw(&page).map(Some)
+    pages.put(key(sent.room.id, version.room_version), Arc::clone(&page)).await;
+    pages.forget(old).await;
+    Ok(Some(page))
 }
 
 fn key(room: RoomId, version: i64) -> String {
     format!("token_chats:1:{room}:{version}")
-}
-
-fn raw(page: &[u8]) -> Result<Box<RawValue>, Fault> {
-    serde_json::from_slice(page).map_err(|error| Fault::new(&codes::INTERNAL).caused_by(error))
 }
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>, Fault> {
