@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 /// The chat backend: accounts and tokens, rooms, durable history, streamed replies.
 #[derive(Parser)]
-#[command(name = "maru", version, propagate_version = true)]
+// A flag that is said twice counts as it was said last, so that a wrapper's flags can be added to.
+#[command(name = "maru", version, propagate_version = true, args_override_self = true)]
 pub struct Arguments {
     /// Read settings from this file instead of ./maru.toml.
     #[arg(long, global = true, value_name = "FILE")]
