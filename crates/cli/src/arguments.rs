@@ -67,7 +67,7 @@ pub struct MigrateArguments {
 /// What to do with accounts.
 #[derive(Subcommand)]
 pub enum UserCommand {
-    /// Make an account. The password is read from standard input.
+    /// Make an account. The password is asked for at a terminal, else it is a line of standard input.
     Create {
         /// The name.
         username: String,
@@ -77,7 +77,7 @@ pub enum UserCommand {
     },
     /// List accounts.
     List,
-    /// Set a new password, read from standard input, and end all sessions.
+    /// Set a new password, asked for in the same way, and end all sessions.
     Password {
         /// Whose.
         username: String,
