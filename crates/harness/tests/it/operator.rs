@@ -2,6 +2,7 @@
 
 mod banner;
 mod document;
+mod full_disk;
 mod probes;
 mod refused_starts;
 mod stopping;
