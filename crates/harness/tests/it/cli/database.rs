@@ -105,6 +105,9 @@ fn doctor(dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> (Ran, Value) 
     (ran, value)
 }
 
+/// The check that must fail, and with which flags and settings.
+type Failing<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, &'a str)]);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_doctor_tells_careful_from_failing() {
     let dir = sqlite_dir();
@@ -126,7 +129,7 @@ async fn the_doctor_tells_careful_from_failing() {
     std::fs::write(here.join("notes.txt"), "no database, whatever its name says ".repeat(200))
         .expect("a file");
     // Does not work: the exit code says so, and the other checks are still made.
-    let fails: [(&str, &[&str], &[(&str, &str)]); 4] = [
+    let fails: [Failing; 4] = [
         ("database", &["--store", "postgres://me:canary@127.0.0.1:9/maru?sslmode=disable"], &[]),
         ("database", &["--store", "sqlite:notes.txt"], &[]),
         ("model", &[], &[("MARU__LLM__MODEL", "nobody/model")]),
