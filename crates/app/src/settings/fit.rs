@@ -11,7 +11,15 @@ const FREE: &str = "llm.providers";
 /// its default, so that the rest can still be looked at.
 pub fn fit(default: &Value, given: &Value, path: &str, wrong: &mut Vec<String>) -> Value {
     match (&default.kind, &given.kind) {
-        (ValueKind::Table(_), ValueKind::Table(_)) if path == FREE => given.clone(),
+        (ValueKind::Table(_), ValueKind::Table(providers)) if path == FREE => {
+            let is_section = |value: &Value| matches!(value.kind, ValueKind::Table(_));
+            let (good, bad): (Vec<_>, Vec<_>) = providers.iter().partition(|(_, value)| is_section(value));
+            wrong.extend(bad.iter().map(|(name, _)| {
+                format!("{path}.{name}: is a section and has no value of its own; set {path}.{name}.base_url")
+            }));
+            let good = good.into_iter().map(|(name, value)| (name.clone(), value.clone()));
+            Value::new(None, ValueKind::Table(good.collect()))
+        }
         (ValueKind::Table(known), ValueKind::Table(given)) => {
             for (key, value) in given.iter().filter(|(key, _)| !known.contains_key(*key)) {
                 wrong.extend(
@@ -52,9 +60,11 @@ pub fn section<T: DeserializeOwned>(
             Err(error) => error,
         };
         let path = error.path().to_string();
-        // The key is told with its whole name; the library's short one beside it is noise.
-        let key = path.rsplit('.').next().unwrap_or_default();
-        let text = error.inner().to_string().replace(&format!(" for key `{key}`"), "");
+        // The key is told with its whole name; the library's shorter one beside it is noise.
+        let mut text = error.inner().to_string();
+        for key in [path.as_str(), path.rsplit('.').next().unwrap_or_default()] {
+            text = text.replace(&format!(" for key `{key}`"), "");
+        }
         wrong.push(format!("{name}.{path}: {text}"));
         if !put_right(&mut value, default, &path) {
             return None;

@@ -83,6 +83,13 @@ fn each_bad_setting_is_told_in_a_line() {
             "http://me:canary@x/v1",
             &["llm.providers.x.base_url", "api_key"],
         ),
+        ("MARU__LLM__PROVIDERS__X__BASE_URL", "http://", &["llm.providers.x.base_url", "http"]),
+        (
+            "MARU__LLM__PROVIDERS__X",
+            "http://x",
+            &["llm.providers.x: is a section", "llm.providers.x.base_url"],
+        ),
+        ("MARU__LLM__PROVIDERS", "x", &["llm.providers: is a section"]),
         ("MARU__LLM__PROVIDERS__X__BASEURL", "http://x", &["llm.providers.x", "baseurl"]),
         ("MARU__LIMITS__FREE_LOGINS", "-1", &["limits.free_logins"]),
         ("MARU__LIMITS__REGISTRATIONS_PER_HOUR", "many", &["limits.registrations_per_hour", "many"]),
