@@ -10,7 +10,10 @@ use tracing_subscriber::EnvFilter;
 /// When the level is not a filter that can be read.
 pub fn start(settings: &LogSettings) -> Result<(), String> {
     let filter = EnvFilter::try_new(&settings.level).map_err(|error| format!("log.level: {error}"))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log on a full disk must not end a request: a line that could not be written would be told with `eprintln!`,
+    // which panics when it cannot be written either.
+    let logs = tracing_subscriber::fmt().log_internal_errors(false);
+    let logs = logs.with_env_filter(filter).with_writer(std::io::stderr);
     // A second start (in tests) keeps the first.
     let _ = match settings.format {
         LogFormat::Pretty => logs.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),

@@ -1,6 +1,7 @@
 //! Settings: commented defaults inside the binary, then a file, then the environment, then flags.
 //! Unknown keys and bad values stop the start, one clear line each.
 
+mod fit;
 mod load;
 mod types;
 
@@ -40,6 +41,7 @@ pub struct Settings {
 #[serde(deny_unknown_fields)]
 pub struct ServerSettings {
     /// Where to listen.
+    #[serde(deserialize_with = "types::socket")]
     pub bind: SocketAddr,
     /// Threads that serve requests; 0 means one per core.
     pub workers: usize,

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 /// The chat backend: accounts and tokens, rooms, durable history, streamed replies.
 #[derive(Parser)]
-#[command(name = "maru", version, propagate_version = true)]
+// A flag that is said twice counts as it was said last, so that a wrapper's flags can be added to.
+#[command(name = "maru", version, propagate_version = true, args_override_self = true)]
 pub struct Arguments {
     /// Read settings from this file instead of ./maru.toml.
     #[arg(long, global = true, value_name = "FILE")]
@@ -66,7 +67,7 @@ pub struct MigrateArguments {
 /// What to do with accounts.
 #[derive(Subcommand)]
 pub enum UserCommand {
-    /// Make an account. The password is read from standard input.
+    /// Make an account. The password is asked for at a terminal, else it is a line of standard input.
     Create {
         /// The name.
         username: String,
@@ -76,7 +77,7 @@ pub enum UserCommand {
     },
     /// List accounts.
     List,
-    /// Set a new password, read from standard input, and end all sessions.
+    /// Set a new password, asked for in the same way, and end all sessions.
     Password {
         /// Whose.
         username: String,

@@ -11,6 +11,8 @@ use maru_app::Settings;
 use maru_app::wire::{Wired, wire};
 use maru_domain::accounts::User;
 use maru_domain::error::{BoxError, Fault, FieldRule};
+use secrecy::SecretString;
+use std::io::IsTerminal;
 
 /// The use cases, on a database that is up to date. A server may run on it meanwhile.
 async fn open(settings: &Settings) -> Result<Wired, BoxError> {
@@ -44,17 +46,19 @@ fn in_words(fault: &Fault) -> String {
     if fields.is_empty() { format!("{fault}{cause}") } else { fields.join("; ") }
 }
 
-/// Reads a password: one line of standard input, without its end.
-fn read_password(output: &crate::output::Output, prompt: &str) -> Result<secrecy::SecretString, BoxError> {
-    output.hint(prompt);
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line)?;
-    let password = line.trim_end_matches(['\n', '\r']).to_owned();
+/// Reads a password: typed blind at a terminal, or one line of standard input, without its end.
+fn read_password(prompt: &str) -> Result<SecretString, BoxError> {
+    let password = if std::io::stdin().is_terminal() {
+        rpassword::prompt_password(prompt)?
+    } else {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line)?;
+        line.trim_end_matches(['\n', '\r']).to_owned()
+    };
     if password.is_empty() {
-        return Err(
-            "no password on standard input; write it as one line, such as `echo … | maru user create NAME`"
-                .into(),
-        );
+        return Err("no password; type one, or write it to standard input as one line, such as \
+                    `echo … | maru user create NAME`"
+            .into());
     }
-    Ok(secrecy::SecretString::from(password))
+    Ok(SecretString::from(password))
 }

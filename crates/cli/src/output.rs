@@ -1,6 +1,7 @@
 //! How commands speak: lines for people, JSON for scripts, complaints to standard error.
 
 use serde_json::{Value, json};
+use std::io::{Write, stderr, stdout};
 
 /// How commands speak.
 pub struct Output {
@@ -8,30 +9,34 @@ pub struct Output {
     pub json: bool,
 }
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the command line speaks")]
+/// Whoever listened may have gone (`maru user list | head -1`): that is no fault, and the printing macros panic.
+fn write(mut to: impl Write, text: std::fmt::Arguments<'_>) {
+    let _ = to.write_fmt(text).and_then(|()| to.flush());
+}
+
 impl Output {
     /// A result: `value` for scripts, `text` for people.
     pub fn say(&self, value: &Value, text: &str) {
         if self.json {
-            println!("{value}");
+            write(stdout(), format_args!("{value}\n"));
         } else if !text.is_empty() {
-            println!("{}", text.trim_end());
+            write(stdout(), format_args!("{}\n", text.trim_end()));
         }
     }
 
     /// What went wrong, with what to do next.
     pub fn complain(&self, text: &str) {
         if self.json {
-            eprintln!("{}", json!({ "error": text }));
+            write(stderr(), format_args!("{}\n", json!({ "error": text })));
         } else {
-            eprintln!("error: {text}");
+            write(stderr(), format_args!("error: {text}\n"));
         }
     }
 
     /// A question or a hint to a person at a terminal.
     pub fn hint(&self, text: &str) {
         if !self.json {
-            eprint!("{text}");
+            write(stderr(), format_args!("{text}"));
         }
     }
 }

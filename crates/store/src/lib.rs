@@ -185,14 +185,13 @@ impl Store {
         }
     }
 
-    /// Asks the database whether it answers.
+    /// Asks the database whether it answers, and on SQLite, after a write has failed, whether another works.
     ///
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         match &self.backend {
-            Backend::Sqlite(store) if store.is_open() => Ok(()),
-            Backend::Sqlite(_) => Err(error::unavailable("the database thread has stopped")),
+            Backend::Sqlite(store) => store.ping().await,
             Backend::Postgres(store) => store.ping().await,
         }
     }

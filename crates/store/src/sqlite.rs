@@ -18,7 +18,7 @@ use maru_domain::error::{BoxError, StoreError};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 #[path = "shared/api_keys.rs"]
 mod api_keys;
@@ -58,6 +58,8 @@ pub struct Store {
     writer: Lane,
     readers: Vec<Lane>,
     next_reader: AtomicUsize,
+    /// A write has failed for want of room, of the file or of the lock, and none has been tried out since.
+    in_doubt: AtomicBool,
 }
 
 impl Store {
@@ -76,7 +78,7 @@ impl Store {
         let writer = Lane::start("writer", Kind::Write, open(false)).map_err(OpenError::store)?;
         let readers = (0..READERS).map(|_| Lane::start("reader", Kind::Read, open(true)));
         let readers = readers.collect::<Result<_, _>>().map_err(OpenError::store)?;
-        Ok(Self { writer, readers, next_reader: AtomicUsize::new(0) })
+        Ok(Self { writer, readers, next_reader: AtomicUsize::new(0), in_doubt: AtomicBool::new(false) })
     }
 
     /// Runs `work` in a transaction and answers when it is on the disk.
@@ -84,7 +86,11 @@ impl Store {
         &self,
         work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.writer.run(work).await
+        let done = self.writer.run(work).await;
+        if matches!(done, Err(StoreError::Unavailable { .. })) {
+            self.in_doubt.store(true, Ordering::Relaxed);
+        }
+        done
     }
 
     /// Runs queries that each see the database as it is then.
@@ -145,9 +151,22 @@ impl Store {
         .await
     }
 
-    /// True while the writer lives.
-    pub(crate) fn is_open(&self) -> bool {
-        self.writer.is_open()
+    /// Whether the database can be written, as far as it is known. After a write has failed another is tried: a server
+    /// that is not ready gets no requests whose writes could show that there is room again.
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        if !self.writer.is_open() {
+            return Err(unavailable("the database thread has stopped"));
+        }
+        if self.in_doubt.load(Ordering::Relaxed) {
+            use diesel_async::SimpleAsyncConnection;
+            // A number in the file's first page that nobody reads; SQLite writes it although it is the same.
+            self.write(|conn| {
+                Box::pin(async move { Ok(conn.batch_execute("PRAGMA user_version = 0").await?) })
+            })
+            .await?;
+            self.in_doubt.store(false, Ordering::Relaxed);
+        }
+        Ok(())
     }
 }
 

@@ -1,12 +1,14 @@
 //! What the person who starts the server sees first: where it listens, and a line to try it with.
 
 use crate::settings::{Anonymous, Settings};
+use std::io::Write;
 use std::net::SocketAddr;
 
 /// Prints the banner to standard output. Scripts rely on the line that begins with `listening on`.
-#[expect(clippy::print_stdout, reason = "the banner is for the terminal, not for the log")]
 pub fn print(settings: &Settings, address: SocketAddr, store: &str) {
-    println!("{}", text(settings, address, store));
+    let mut out = std::io::stdout();
+    // Nobody may be reading; `println!` would panic.
+    let _ = writeln!(out, "{}", text(settings, address, store)).and_then(|()| out.flush());
 }
 
 fn text(settings: &Settings, address: SocketAddr, store: &str) -> String {

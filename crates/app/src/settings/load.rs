@@ -1,12 +1,11 @@
 //! Reading the settings from their four places, and saying everything that is wrong with them.
 
+use super::fit::{fit, section};
 use super::{
     AuthSettings, Hidden, LimitSettings, LlmSettings, LogSettings, ProviderSettings, ServerSettings, Settings,
 };
 use super::{DEFAULTS, StoreSettings, TimeSettings, Words};
-use config::{Config, Environment, File, FileFormat, Map, Value, ValueKind};
-use serde::de::DeserializeOwned;
-use std::collections::BTreeSet;
+use config::{Config, Environment, File, FileFormat, Map};
 use std::path::PathBuf;
 
 /// What the command line says.
@@ -26,42 +25,86 @@ pub struct Overrides {
 
 /// Where a provider is when nothing else is said.
 const OPENAI: &str = "https://api.openai.com/v1";
+/// OpenAI's own variables, which its other programs read too.
+const OPENAI_KEY: &str = "OPENAI_API_KEY";
+const OPENAI_URL: &str = "OPENAI_BASE_URL";
 
 /// Reads the settings.
 ///
 /// # Errors
 /// One line for each thing that is wrong, all of them at once.
 pub fn load(overrides: &Overrides) -> Result<Settings, Vec<String>> {
-    // What is no text in the environment is not ours; `vars` would panic on it.
-    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-        Some((name.into_string().ok()?, value.into_string().ok()?))
-    };
-    load_from(overrides, std::env::vars_os().filter_map(text).collect())
+    let mut environment = Map::new();
+    let mut wrong = Vec::new();
+    // What is no text in the environment matters only where it is meant for us; `vars` would panic on it.
+    for (name, value) in std::env::vars_os() {
+        let ours = name.as_encoded_bytes().starts_with(b"MARU__");
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => drop(environment.insert(name, value)),
+            (Ok(name), Err(_)) if ours || name == OPENAI_KEY || name == OPENAI_URL => {
+                wrong.push(format!("{name}: must be text in UTF-8"));
+            }
+            (Err(name), _) if ours => {
+                wrong.push(format!("{}: the name must be text in UTF-8", name.to_string_lossy()));
+            }
+            _ => {}
+        }
+    }
+    if wrong.is_empty() { load_from(overrides, environment) } else { Err(wrong) }
 }
 
-fn load_from(overrides: &Overrides, environment: Map<String, String>) -> Result<Settings, Vec<String>> {
-    let merged = merge(overrides, &environment).map_err(|error| vec![error])?;
-    let mut wrong = unknown_keys(&merged);
+fn load_from(overrides: &Overrides, mut environment: Map<String, String>) -> Result<Settings, Vec<String>> {
+    let mut wrong = sections_with_values(&mut environment);
+    let told = |error: config::ConfigError| vec![one_line(&error.to_string())];
+    let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml)).build();
+    let defaults = defaults.map_err(told)?.cache;
+    let merged = merge(overrides, &environment).map_err(told)?.cache;
+    let fitted = fit(&defaults, &merged, "", &mut wrong);
     let settings = (
-        section::<ServerSettings>(&merged, "server", &mut wrong),
-        section::<StoreSettings>(&merged, "store", &mut wrong),
-        section::<LlmSettings>(&merged, "llm", &mut wrong),
-        section::<AuthSettings>(&merged, "auth", &mut wrong),
-        section::<LimitSettings>(&merged, "limits", &mut wrong),
-        section::<TimeSettings>(&merged, "time", &mut wrong),
-        section::<LogSettings>(&merged, "log", &mut wrong),
+        section::<ServerSettings>(&defaults, &fitted, "server", &mut wrong),
+        section::<StoreSettings>(&defaults, &fitted, "store", &mut wrong),
+        section::<LlmSettings>(&defaults, &fitted, "llm", &mut wrong),
+        section::<AuthSettings>(&defaults, &fitted, "auth", &mut wrong),
+        section::<LimitSettings>(&defaults, &fitted, "limits", &mut wrong),
+        section::<TimeSettings>(&defaults, &fitted, "time", &mut wrong),
+        section::<LogSettings>(&defaults, &fitted, "log", &mut wrong),
     );
-    let (Some(server), Some(store), Some(mut llm), Some(auth), Some(limits), Some(time), Some(log)) =
+    if let (Some(server), Some(store), Some(mut llm), Some(auth), Some(limits), Some(time), Some(log)) =
         settings
-    else {
-        return Err(wrong);
-    };
-    add_openai(&mut llm, &environment);
-    check(&server, &store, &llm, &auth, &mut wrong);
-    if wrong.is_empty() { Ok(Settings { server, store, llm, auth, limits, time, log }) } else { Err(wrong) }
+    {
+        add_openai(&mut llm, &environment);
+        check(&server, &store, &llm, &auth, &mut wrong);
+        if wrong.is_empty() {
+            return Ok(Settings { server, store, llm, auth, limits, time, log });
+        }
+    }
+    // Tables have no order of their own, and the same mistakes must read the same each time.
+    wrong.sort();
+    wrong.dedup();
+    Err(wrong)
 }
 
-fn merge(overrides: &Overrides, environment: &Map<String, String>) -> Result<Config, String> {
+/// `MARU__SERVER` beside `MARU__SERVER__BIND`: one of the two would be lost, and nobody could say which.
+fn sections_with_values(environment: &mut Map<String, String>) -> Vec<String> {
+    let ours = || environment.keys().filter(|name| name.starts_with("MARU__"));
+    let is_section = |name: &&String| ours().any(|other| other.starts_with(&format!("{name}__")));
+    let wrong: Vec<String> = ours().filter(is_section).cloned().collect();
+    environment.retain(|name, _| !wrong.contains(name));
+    wrong.into_iter().map(|name| format!("{name}: is a section and has no value of its own")).collect()
+}
+
+/// What is wrong with a file, without the excerpt that the parser shows: the line may hold a secret.
+fn one_line(text: &str) -> String {
+    let is_excerpt = |line: &&str| {
+        line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).starts_with([' ', '|'])
+    };
+    let mut lines = text.lines().filter(|line| line.starts_with(" in ") || !is_excerpt(line)).map(str::trim);
+    let first = lines.next().unwrap_or_default();
+    let rest: Vec<&str> = lines.collect();
+    if rest.is_empty() { first.to_owned() } else { format!("{first}: {}", rest.join(" ")) }
+}
+
+fn merge(overrides: &Overrides, environment: &Map<String, String>) -> Result<Config, config::ConfigError> {
     let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
     builder = match &overrides.config {
         Some(path) => builder.add_source(File::from(path.as_path()).format(FileFormat::Toml).required(true)),
@@ -78,80 +121,15 @@ fn merge(overrides: &Overrides, environment: &Map<String, String>) -> Result<Con
         ("llm.model", &overrides.model),
     ];
     for (key, value) in flags {
-        builder = builder.set_override_option(key, value.clone()).map_err(|error| error.to_string())?;
+        builder = builder.set_override_option(key, value.clone())?;
     }
-    builder.build().map_err(|error| error.to_string())
-}
-
-/// Keys that no setting has. A misspelt setting must not be ignored.
-fn unknown_keys(merged: &Config) -> Vec<String> {
-    let known: BTreeSet<String> = Config::builder()
-        .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
-        .build()
-        .map(|defaults| leaves(&defaults.cache, ""))
-        .unwrap_or_default()
-        .into_iter()
-        .collect();
-    let mut wrong = Vec::new();
-    for key in leaves(&merged.cache, "") {
-        if key == "redis.url" {
-            wrong.push(
-                "redis.url: this version runs as one instance and uses no Redis; leave it out".to_owned(),
-            );
-        } else if !known.contains(&key) && !key.starts_with("llm.providers.") {
-            wrong.push(format!("{key}: there is no such setting{}", nearest(&key, &known)));
-        }
-    }
-    wrong
-}
-
-fn nearest(key: &str, known: &BTreeSet<String>) -> String {
-    let section = key.split('.').next().unwrap_or(key);
-    let names: Vec<&str> = known
-        .iter()
-        .filter_map(|name| name.strip_prefix(section).and_then(|rest| rest.strip_prefix('.')))
-        .collect();
-    if names.is_empty() { String::new() } else { format!("; [{section}] has {}", names.join(", ")) }
-}
-
-fn leaves(value: &Value, path: &str) -> Vec<String> {
-    match &value.kind {
-        ValueKind::Table(table) => table
-            .iter()
-            .flat_map(|(key, value)| {
-                leaves(value, &if path.is_empty() { key.clone() } else { format!("{path}.{key}") })
-            })
-            .collect(),
-        _ => vec![path.to_owned()],
-    }
-}
-
-/// One section; what is wrong with it goes to `wrong`, with the key's whole name.
-fn section<T: DeserializeOwned>(merged: &Config, name: &str, wrong: &mut Vec<String>) -> Option<T> {
-    let value: Value = match merged.get(name) {
-        Ok(value) => value,
-        Err(error) => {
-            wrong.push(format!("{name}: {error}"));
-            return None;
-        }
-    };
-    match serde_path_to_error::deserialize(value) {
-        Ok(section) => Some(section),
-        Err(error) => {
-            let (key, text) = (format!("{name}.{}", error.path()), error.inner().to_string());
-            // Unknown keys are told already, each in a line of its own.
-            if !text.contains("unknown field") || key.starts_with("llm.providers") {
-                wrong.push(format!("{key}: {text}"));
-            }
-            None
-        }
-    }
+    builder.build()
 }
 
 /// The provider `openai` is there as soon as something asks for it, and reads OpenAI's own variables.
 fn add_openai(llm: &mut LlmSettings, environment: &Map<String, String>) {
     let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty()).cloned();
-    let (key, url) = (variable("OPENAI_API_KEY"), variable("OPENAI_BASE_URL"));
+    let (key, url) = (variable(OPENAI_KEY), variable(OPENAI_URL));
     if key.is_some() || llm.model.starts_with("openai/") {
         llm.providers.entry("openai".to_owned()).or_insert_with(|| ProviderSettings {
             kind: "openai".to_owned(),
@@ -204,8 +182,15 @@ fn check(
             wrong.push(format!("llm.providers.{name}.kind: {:?} is not known; \"openai\" is", provider.kind));
         }
         let url = &provider.base_url;
-        if !(url.starts_with("http://") || url.starts_with("https://")) {
+        let address = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+        let server = address.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+        if server.is_empty() {
             wrong.push(format!("llm.providers.{name}.base_url: must be an http:// or https:// address"));
+        } else if server.contains('@') {
+            // It would be shown wherever the address is.
+            wrong.push(format!(
+                "llm.providers.{name}.base_url: no name or password may be in it; a secret belongs in api_key"
+            ));
         }
     }
 }
@@ -252,9 +237,27 @@ mod tests {
             ("MARU__AUTH__TOKEN_TTL", "soon"),
             ("MARU__TIME__ZONE", "Mars/Olympus"),
             ("MARU__NONSENSE__X", "1"),
+            // Two in one section, one that only a rule finds, and both ways of taking a section for a value.
+            ("MARU__SERVER__WORKERS", "few"),
+            ("MARU__SERVER__BIND", "here"),
+            ("MARU__STORE__POOL_SIZE", "0"),
+            ("MARU__LOG", "loud"),
+            ("MARU__LIMITS", "few"),
+            ("MARU__LIMITS__FREE_LOGINS", "none"),
+            ("MARU__AUTH__SECRET__FILE", "x"),
         ])
         .unwrap_err();
-        for part in ["server.port", "token_ttl", "Mars/Olympus", "nonsense.x"] {
+        let parts =
+            ["server.port", "token_ttl", "Mars/Olympus", "nonsense.x", "server.workers", "server.bind"];
+        let more = [
+            "pool_size",
+            "log: is a section",
+            "MARU__LIMITS: is a section",
+            "free_logins: ",
+            "auth.secret: ",
+        ];
+        assert_eq!(wrong.len(), parts.len() + more.len(), "{wrong:#?}");
+        for part in parts.into_iter().chain(more) {
             assert_eq!(wrong.iter().filter(|line| line.contains(part)).count(), 1, "{part}: {wrong:#?}");
         }
         assert!(wrong.iter().all(|line| !line.contains('\n')), "{wrong:#?}");

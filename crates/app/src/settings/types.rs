@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// A length of time, written like `10s`, `5m` or `30d`.
@@ -114,9 +114,37 @@ impl<'de> Deserialize<'de> for Addresses {
     }
 }
 
+/// An address to listen on.
+pub fn socket<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.trim().parse().map_err(|_| {
+        D::Error::custom(format!("{text:?} is not an address with a port such as \"127.0.0.1:8080\""))
+    })
+}
+
+/// A choice between words; the complaint names them.
+macro_rules! choice {
+    ($name:ident: $($variant:ident $word:literal),+) => {
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(word: String) -> Result<Self, String> {
+                match word.as_str() {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(format!("{word:?} is none of {}", [$($word),+].join(", "))),
+                }
+            }
+        }
+    };
+}
+
+choice!(Anonymous: Loopback "loopback", Allow "allow", Deny "deny");
+choice!(LogFormat: Pretty "pretty", Json "json");
+choice!(Durable: Full "full", Normal "normal");
+
 /// Who may use the open contracts without a token (contract §0.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum Anonymous {
     /// Everybody, while the server listens on a loopback address.
     Loopback,
@@ -128,7 +156,7 @@ pub enum Anonymous {
 
 /// How logs look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum LogFormat {
     /// For people.
     Pretty,
@@ -138,7 +166,7 @@ pub enum LogFormat {
 
 /// When a commit counts as done, on SQLite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum Durable {
     /// When it is on the disk.
     Full,

@@ -21,7 +21,7 @@ pub async fn run(command: UserCommand, settings: &Settings, output: &Output) -> 
     let accounts = &wired.services.accounts;
     match command {
         UserCommand::Create { username, email } => {
-            let password = read_password(output, "password: ")?;
+            let password = read_password("password: ")?;
             let registration = Registration { username, email, password, rule: RULE, unread: Vec::new() };
             let made = accounts.create(registration).await.map_err(|fault| in_words(&fault))?;
             output.say(&shape(&made), &format!("made {} (number {})", made.username, made.number));
@@ -41,7 +41,7 @@ pub async fn run(command: UserCommand, settings: &Settings, output: &Output) -> 
         }
         UserCommand::Password { username } => {
             let found = user(&wired, &username).await?;
-            let password = read_password(output, "new password: ")?;
+            let password = read_password("new password: ")?;
             accounts.reset_password(found.id, password, RULE).await.map_err(|fault| in_words(&fault))?;
             output.say(
                 &shape(&found),

@@ -1,6 +1,8 @@
 //! The real server over HTTP. One binary, one module a promise.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod edges;

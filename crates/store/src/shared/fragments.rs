@@ -14,6 +14,10 @@ use maru_domain::turns::ports::Lease;
 #[derive(Debug, Clone, Copy, QueryId)]
 pub struct Unfinished;
 
+/// A session that has not ended. In the words of the partial index, too.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub struct OpenSession;
+
 /// A turn that nobody has the right to run.
 #[derive(Debug, Clone, Copy, QueryId)]
 pub struct IsFree;
@@ -43,6 +47,10 @@ impl Expression for Unfinished {
     type SqlType = Bool;
 }
 
+impl Expression for OpenSession {
+    type SqlType = Bool;
+}
+
 impl Expression for IsFree {
     type SqlType = Bool;
 }
@@ -58,6 +66,13 @@ impl Expression for LeaseUntil {
 impl QueryFragment<Db> for Unfinished {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
         out.push_sql("turns.status IN ('pending', 'streaming')");
+        Ok(())
+    }
+}
+
+impl QueryFragment<Db> for OpenSession {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        out.push_sql("(rooms.kind = 'session' AND rooms.ended_at IS NULL)");
         Ok(())
     }
 }
@@ -132,4 +147,4 @@ macro_rules! usable_anywhere {
         }
     )+};
 }
-usable_anywhere!(Unfinished, IsFree, IsNext, LeaseUntil);
+usable_anywhere!(Unfinished, OpenSession, IsFree, IsNext, LeaseUntil);

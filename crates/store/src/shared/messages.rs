@@ -1,6 +1,6 @@
 //! Messages: the send, in one transaction, and the edit.
 
-use super::fragments::{LeaseUntil, Prepare, Unfinished};
+use super::fragments::{LeaseUntil, OpenSession, Prepare, Unfinished};
 use super::idempotency::{Begun, Guarded, begin, note_opened};
 use super::rooms::RoomRow;
 use super::turns::{TurnRow, view_of};
@@ -158,8 +158,7 @@ async fn open_session(conn: &mut Conn, send: &NewSend, owner: UserId, id: RoomId
 async fn enter_session(conn: &mut Conn, send: &NewSend, owner: UserId) -> QueryResult<Option<RoomRow>> {
     let open: Option<DbId> = rooms::table
         .filter(rooms::owner_id.eq(DbId(owner.0)))
-        .filter(rooms::kind.eq(RoomKind::Session.as_str()))
-        .filter(rooms::ended_at.is_null())
+        .filter(OpenSession)
         .select(rooms::id)
         .first(conn)
         .await

@@ -1,6 +1,6 @@
 //! Rooms.
 
-use super::fragments::{Prepare, Unfinished};
+use super::fragments::{OpenSession, Prepare, Unfinished};
 use super::idempotency::{Begun, Guarded, begin, note_room};
 use super::messages::MessageRow;
 use super::turns::TurnRow;
@@ -173,8 +173,7 @@ async fn end_session(
     }
     let open = rooms::table
         .filter(rooms::owner_id.eq(DbId(owner.0)))
-        .filter(rooms::kind.eq(RoomKind::Session.as_str()))
-        .filter(rooms::ended_at.is_null());
+        .filter(OpenSession);
     let row: Option<RoomRow> = diesel::update(open)
         .set((
             rooms::ended_at.eq(Some(DbTime(now))),

@@ -260,6 +260,37 @@ async fn a_snapshot_is_of_one_instant() {
 }
 
 #[tokio::test]
+async fn a_store_that_cannot_write_says_so_until_it_can() {
+    let mut opened = opened(Durability::Full);
+    let path = opened.path.clone();
+    let impatient = move || {
+        let mut conn = connect(&path, Durability::Full)?;
+        conn.batch_execute("PRAGMA busy_timeout = 1").map_err(unavailable)?;
+        Ok(Conn::new(conn))
+    };
+    let writer = Lane::start("writer", Kind::Write, Box::new(impatient)).unwrap();
+    Arc::get_mut(&mut opened.store).unwrap().writer = writer;
+    let store = &opened.store;
+    store.ping().await.unwrap();
+    let mut stranger = SqliteConnection::establish(&opened.path.to_string_lossy()).unwrap();
+    diesel::connection::SimpleConnection::batch_execute(&mut stranger, "BEGIN IMMEDIATE").unwrap();
+    // Nobody has tried to write: nothing is known, and asking costs nothing.
+    store.ping().await.unwrap();
+    assert!(matches!(keep(store, "refused".to_owned()).await, Err(StoreError::Unavailable { .. })));
+    for _ in 0..3 {
+        assert!(matches!(store.ping().await, Err(StoreError::Unavailable { .. })));
+    }
+    assert_eq!(store.read(count).await.unwrap(), 0, "reading works meanwhile");
+    diesel::connection::SimpleConnection::batch_execute(&mut stranger, "COMMIT").unwrap();
+    store.ping().await.unwrap();
+    assert!(!AtomicBool::load(&store.in_doubt, Ordering::Relaxed));
+    keep(store, "kept".to_owned()).await.unwrap();
+    // A refusal that has to do with the request is no failure of the database.
+    assert!(matches!(keep(store, "kept".to_owned()).await, Err(StoreError::Conflict(_))));
+    assert!(!AtomicBool::load(&store.in_doubt, Ordering::Relaxed));
+}
+
+#[tokio::test]
 async fn a_full_database_refuses_and_goes_on_when_there_is_room() {
     let opened = opened(Durability::Full);
     let path = opened.path.clone();
@@ -272,8 +303,12 @@ async fn a_full_database_refuses_and_goes_on_when_there_is_room() {
             Ok(Conn::new(conn))
         }),
     );
-    let store =
-        Arc::new(Store { writer: writer.unwrap(), readers: Vec::new(), next_reader: AtomicUsize::new(0) });
+    let store = Arc::new(Store {
+        writer: writer.unwrap(),
+        readers: Vec::new(),
+        next_reader: AtomicUsize::new(0),
+        in_doubt: AtomicBool::new(false),
+    });
     let mut acknowledged = Vec::new();
     let refused = loop {
         let key = format!("{:05}{}", acknowledged.len(), "x".repeat(2_000));

@@ -35,6 +35,15 @@ impl Ran {
         self
     }
 
+    /// Failed with this code, and said so on stderr without a trace of a panic.
+    #[track_caller]
+    pub fn failed(&self, code: i32, says: &str) -> &Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        assert!(self.err.contains(says), "stderr should say {says:?}: {self}");
+        assert!(!self.err.contains("panicked") && !self.err.contains("RUST_BACKTRACE"), "{self}");
+        self
+    }
+
     /// The one JSON value on stdout.
     #[track_caller]
     pub fn json(&self) -> Value {
