@@ -132,7 +132,13 @@ impl Services {
         };
         Self {
             accounts: Accounts { ports: accounts, token_ttl: settings.token_ttl },
-            rooms: Rooms { store: store.rooms, engine: Arc::clone(&engine), clock: Arc::clone(&clock) },
+            rooms: Rooms {
+                store: store.rooms,
+                engine: Arc::clone(&engine),
+                models: Arc::clone(&ports.models),
+                clock: Arc::clone(&clock),
+                ids: Arc::clone(&ids),
+            },
             messages: Messages {
                 store: store.messages,
                 engine: Arc::clone(&engine),

@@ -4,11 +4,10 @@
 pub mod drf;
 pub mod token_chats;
 
-use super::answer::{self, status_of};
-use actix_web::HttpResponse;
+use super::v1::Problem;
+use actix_web::{HttpResponse, ResponseError};
 use actix_web::http::StatusCode;
 use maru_domain::error::{Fault, codes};
-use serde_json::json;
 
 /// Whose shapes an answer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +27,10 @@ impl Contract {
 
     /// A fault in the contract's shape.
     #[must_use]
-    pub fn refuse(self, fault: &Fault) -> HttpResponse {
+    pub fn refuse(self, fault: Fault) -> HttpResponse {
         match self {
-            Self::TokenChats => drf::Refusal::from_fault(fault).into_response(),
-            Self::Native => problem(fault),
+            Self::TokenChats => drf::Refusal::from_fault(&fault).into_response(),
+            Self::Native => Problem::from(fault).error_response(),
         }
     }
 
@@ -44,11 +43,7 @@ impl Contract {
                 format!("Method \"{verb}\" not allowed."),
             )
             .into_response(),
-            Self::Native => {
-                let mut response = problem(&Fault::new(&codes::METHOD_NOT_ALLOWED));
-                *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-                response
-            }
+            Self::Native => Problem::from(Fault::new(&codes::METHOD_NOT_ALLOWED)).error_response(),
         }
     }
 
@@ -59,24 +54,7 @@ impl Contract {
             Self::TokenChats => {
                 drf::Refusal::detail(StatusCode::NOT_FOUND, "Not found.".to_owned()).into_response()
             }
-            Self::Native => problem(&Fault::new(&codes::NOT_FOUND)),
+            Self::Native => Problem::from(Fault::new(&codes::NOT_FOUND)).error_response(),
         }
     }
-}
-
-/// RFC 9457, the native shape.
-fn problem(fault: &Fault) -> HttpResponse {
-    answer::log(fault);
-    let status = status_of(fault.kind());
-    let body = json!({
-        "type": "about:blank",
-        "title": status.canonical_reason().unwrap_or("Error"),
-        "status": status.as_u16(),
-        "code": fault.code.name,
-        "detail": fault.to_string(),
-    });
-    let mut response =
-        HttpResponse::build(status).content_type("application/problem+json").body(body.to_string());
-    answer::add_retry_after(&mut response, fault);
-    response
 }

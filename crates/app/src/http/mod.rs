@@ -5,11 +5,14 @@ pub mod body;
 mod client;
 mod contracts;
 mod cors;
+mod credentials;
+mod once;
 mod openapi;
 mod operator;
 pub mod routes;
 mod state;
 mod surround;
+mod v1;
 
 pub use openapi::document;
 pub use state::{State, Status};

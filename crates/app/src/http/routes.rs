@@ -1,7 +1,7 @@
 //! Every route, in one table: verb, path, handler, policy. Nothing is served that is not here.
 
 use super::contracts::{Contract, token_chats};
-use super::{openapi, operator};
+use super::{openapi, operator, v1};
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
@@ -53,6 +53,34 @@ pub fn table() -> Vec<Entry> {
         TokenChats POST "/api/chats" Token token_chats::send;
         TokenChats DELETE "/api/chats/{chat_id}" Token token_chats::delete;
         TokenChats PATCH "/api/chats/{chat_id}/messages/{message_id}" Token token_chats::edit;
+
+        Native POST "/v1/auth/register" Open v1::register;
+        Native POST "/v1/auth/login" Open v1::login;
+        Native POST "/v1/auth/logout" Token v1::logout;
+        Native POST "/v1/auth/password" Token v1::password;
+        Native GET "/v1/me" Token v1::me;
+        Native GET "/v1/me/sessions" Token v1::sessions;
+        Native DELETE "/v1/me/sessions/{id}" Token v1::delete_session;
+        Native POST "/v1/keys" Token v1::create_key;
+        Native GET "/v1/keys" Token v1::keys;
+        Native DELETE "/v1/keys/{id}" Token v1::delete_key;
+        Native POST "/v1/rooms" Token v1::create;
+        Native GET "/v1/rooms" Token v1::rooms;
+        Native GET "/v1/rooms/{id}" Token v1::room;
+        Native PATCH "/v1/rooms/{id}" Token v1::change;
+        Native DELETE "/v1/rooms/{id}" Token v1::delete_room;
+        Native POST "/v1/rooms/{id}/end" Token v1::end;
+        Native POST "/v1/rooms/{id}/clear" Token v1::clear;
+        Native GET "/v1/rooms/{id}/messages" Token v1::messages;
+        Native POST "/v1/rooms/{id}/messages" Token v1::send;
+        Native GET "/v1/rooms/{id}/messages/{message_id}" Token v1::message;
+        Native PATCH "/v1/rooms/{id}/messages/{message_id}" Token v1::edit;
+        Native DELETE "/v1/rooms/{id}/messages/{message_id}" Token v1::delete_message;
+        Native GET "/v1/rooms/{id}/events" Token v1::room_events;
+        Native GET "/v1/turns/{id}" Token v1::turn;
+        Native GET "/v1/turns/{id}/events" Token v1::turn_events;
+        Native POST "/v1/turns/{id}/cancel" Token v1::cancel;
+        Native POST "/v1/turns/{id}/retry" Token v1::retry;
 
         Native GET "/livez" Open operator::livez;
         Native GET "/readyz" Open operator::readyz;

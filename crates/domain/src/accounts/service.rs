@@ -293,6 +293,40 @@ impl Accounts {
         self.user_changed(user, done)
     }
 
+    /// Changes a password for whoever knows the old one, and ends every other session.
+    ///
+    /// # Errors
+    /// `WRONG_CREDENTIALS`, `TOO_MANY_ATTEMPTS`, the rule that the new one breaks, or when the store
+    /// is away.
+    pub async fn change_password(
+        &self,
+        user: &User,
+        old: SecretString,
+        new: SecretString,
+        rule: PasswordRule,
+        keep: Option<SessionId>,
+    ) -> Result<(), Fault> {
+        let mut faults = Vec::new();
+        check_password(new.expose_secret(), rule.min_chars, &mut faults);
+        if !faults.is_empty() {
+            return Err(Fault::fields(faults));
+        }
+        // Guessing here is guessing at a login: the same limit holds.
+        let allowed = self.ports.limiter.login(user.username.clone()).await;
+        allowed.map_err(|wait| Fault::new(&codes::TOO_MANY_ATTEMPTS).retry_after(wait))?;
+        let found = self.ports.users.credentials(user.username.clone()).await?;
+        let hash = found.and_then(|found| found.password_hash);
+        if !self.ports.hasher.check(old, hash).await.map_err(hash_fault)?.right {
+            self.ports.limiter.login_failed(user.username.clone()).await;
+            return Err(Fault::new(&codes::WRONG_CREDENTIALS));
+        }
+        self.ports.limiter.login_succeeded(user.username.clone()).await;
+        let hash = self.ports.hasher.hash(new).await.map_err(hash_fault)?;
+        let now = self.ports.clock.now();
+        let done = self.ports.users.set_password(user.id, hash, true, keep, now).await?;
+        self.user_changed(user.id, done)
+    }
+
     /// Enables or disables an account; a disabled one's tokens and keys stop working.
     ///
     /// # Errors

@@ -1,24 +1,107 @@
 //! The use cases of rooms.
 
-use super::Room;
-use super::ports::{Conversation, RoomStore};
+use super::ports::{Conversation, NewRoom, RoomChange, RoomFields, RoomKey, RoomStore};
+use super::{Room, RoomKind, TurnPolicy};
 use crate::access::{Action, Actor, Authorized, Read, Write, authorize};
 use crate::clock::Clock;
-use crate::error::{Fault, codes};
-use crate::ids::{RoomRef, UserId};
+use crate::error::{Fault, StoreError, codes};
+use crate::events::ports::Notice;
+use crate::ids::{Ids, RoomId, RoomRef, UserId};
 use crate::once::{Once, OnceKey};
+use crate::page::{Page, PageRequest};
+use crate::text::CleanText;
 use crate::turns::Engine;
+use crate::turns::ports::Models;
+use futures_util::StreamExt;
+use serde_json::{Map, Value};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The use cases of rooms.
 #[derive(Clone)]
 pub struct Rooms {
     pub(crate) store: Arc<dyn RoomStore>,
     pub(crate) engine: Arc<Engine>,
+    pub(crate) models: Arc<dyn Models>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+}
+
+/// A room that somebody wants to open.
+#[derive(Clone, Debug)]
+pub struct OpenRoom {
+    /// Which contract opens it.
+    pub kind: RoomKind,
+    /// The id that a foreign contract's client chose.
+    pub public_id: Option<String>,
+    /// Its name.
+    pub name: CleanText,
+    /// What the model is told before the conversation.
+    pub system_prompt: CleanText,
+    /// The model that answers here.
+    pub model: Option<String>,
+    /// What happens to a message that arrives while a turn runs.
+    pub turn_policy: TurnPolicy,
+    /// The client's own notes.
+    pub metadata: Map<String, Value>,
 }
 
 impl Rooms {
+    /// Opens a room that belongs to `actor`.
+    ///
+    /// # Errors
+    /// `UNKNOWN_MODEL`, `IDEMPOTENCY_KEY_REUSED`, `ROOM_EXISTS` when the public id is taken, or when
+    /// the store is away.
+    pub async fn open(&self, actor: &Actor, open: OpenRoom, once: Option<OnceKey>) -> Result<Once<Room>, Fault> {
+        self.check_model(open.model.as_deref())?;
+        let room = NewRoom {
+            id: RoomId(self.ids.next()),
+            kind: open.kind,
+            owner: actor.owner(),
+            public_id: open.public_id,
+            name: open.name.into_string(),
+            system_prompt: open.system_prompt.into_string(),
+            model: open.model,
+            turn_policy: open.turn_policy,
+            metadata: open.metadata,
+            created_at: self.clock.now(),
+        };
+        match self.store.create(room, once).await {
+            Ok(Once::KeyReused) => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
+            Ok(opened) => Ok(opened),
+            Err(StoreError::Conflict(_)) => Err(Fault::new(&codes::ROOM_EXISTS)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn check_model(&self, model: Option<&str>) -> Result<(), Fault> {
+        match model {
+            Some(name) if self.models.resolve(Some(name)).is_none() => Err(Fault::new(&codes::UNKNOWN_MODEL)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A page of an owner's rooms.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn page(&self, owner: UserId, page: PageRequest<RoomKey>) -> Result<Page<Room>, Fault> {
+        Ok(self.store.page(owner, page).await?)
+    }
+
+    /// Changes a room, and stops the turns whose messages go with the change.
+    ///
+    /// # Errors
+    /// `UNKNOWN_MODEL`, `ROOM_NOT_FOUND`, or when the store is away.
+    pub async fn change(&self, room: &Authorized<Room, Write>, fields: RoomFields) -> Result<Room, Fault> {
+        self.check_model(fields.model.as_ref().and_then(|model| model.as_deref()))?;
+        let change = RoomChange { room: room.get().id, fields, now: self.clock.now() };
+        let changed = self.store.change(change).await?;
+        let changed = changed.ok_or_else(|| Fault::new(&codes::ROOM_NOT_FOUND))?;
+        self.engine.abandon(changed.abandoned);
+        Ok(changed.room)
+    }
+
     /// The room, when `actor` may do `A` to it.
     ///
     /// # Errors
@@ -26,6 +109,31 @@ impl Rooms {
     pub async fn find<A: Action>(&self, actor: &Actor, room: RoomRef) -> Result<Authorized<Room, A>, Fault> {
         let found = self.store.find(room).await?;
         found.and_then(|room| authorize(actor, room)).ok_or_else(|| Fault::new(&codes::ROOM_NOT_FOUND))
+    }
+
+    /// A room that was found before, as it is now.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn again(&self, room: RoomId) -> Result<Option<Room>, Fault> {
+        Ok(self.store.find(RoomRef::Id(room)).await?)
+    }
+
+    /// Returns when somebody hints that the room has changed, or after `patience`: hints may be lost.
+    pub async fn changed(&self, room: RoomId, patience: Duration) {
+        let mut notices = self.engine.notices();
+        let hint = async {
+            while let Some(notice) = notices.next().await {
+                if matches!(notice, Notice::Room { room: changed, .. } if changed == room) {
+                    return;
+                }
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            () = hint => {}
+            () = self.clock.sleep(patience) => {}
+        }
     }
 
     /// Every room of an owner, oldest first.

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::events::ports::{Bus, Notice};
 use crate::ids::{InstanceId, RoomId, TurnId};
+use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -96,6 +97,11 @@ impl Engine {
     #[must_use]
     pub fn lease(&self) -> Lease {
         Lease { owner: self.settings.instance.clone(), lasts: self.settings.lease }
+    }
+
+    /// Hints from every instance, from now on.
+    pub(crate) fn notices(&self) -> BoxStream<'static, Notice> {
+        self.ports.bus.listen()
     }
 
     /// True once the server is about to stop: no new turns.

@@ -29,6 +29,11 @@ impl Turns {
         Ok(self.store.find(turn).await?)
     }
 
+    /// True while deltas of the turn are held for readers that come again.
+    pub async fn is_held(&self, turn: TurnId) -> bool {
+        self.buffer.read(turn, u64::MAX).await.is_some()
+    }
+
     /// Waits for the end of a turn, wherever it runs.
     ///
     /// # Errors

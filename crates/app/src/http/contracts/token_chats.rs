@@ -4,7 +4,6 @@ mod accounts;
 mod caller;
 mod chats;
 mod conversation;
-mod once;
 mod shapes;
 
 pub use accounts::{__path_login, __path_register, __path_test_token, login, register, test_token};

@@ -2,9 +2,8 @@
 
 use super::super::drf::{Fields, Refusal, TextRule};
 use super::caller::Caller;
-use super::once;
 use super::shapes::{LoginBody, RegisterBody, SignedInShape, UserShape};
-use crate::http::{State, client};
+use crate::http::{State, client, once};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use maru_domain::accounts::{Origin, PasswordRule, Registration, SignedIn};

@@ -2,8 +2,8 @@
 
 use super::super::drf::Refusal;
 use crate::http::State;
+use crate::http::credentials::{self, NoKey};
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use maru_domain::access::{Actor, Identity};
@@ -46,38 +46,23 @@ impl FromRequest for Caller {
     }
 }
 
-/// The one key of the header, or what is wrong with it.
+/// The one key of the header, or this contract's words for what is wrong with it.
 fn key(request: &HttpRequest) -> Result<&str, Refusal> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let (Some(header), None) = (headers.next(), headers.next()) else {
-        return Err(if request.headers().contains_key(AUTHORIZATION) {
-            Refusal::unauthenticated("Invalid token header. Send one Authorization header.")
-        } else {
-            Refusal::unauthenticated("Authentication credentials were not provided.")
-        });
-    };
-    let Ok(header) = header.to_str() else {
-        return Err(Refusal::unauthenticated(
-            "Invalid token header. Token string should not contain invalid characters.",
-        ));
-    };
-    let mut words = header.split_ascii_whitespace();
-    let scheme = words.next().unwrap_or_default();
-    if !scheme.eq_ignore_ascii_case("token") && !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Refusal::unauthenticated("Authentication credentials were not provided."));
-    }
-    match (words.next(), words.next()) {
-        (Some(key), None) => Ok(key),
-        (None, _) => Err(Refusal::unauthenticated("Invalid token header. No credentials provided.")),
-        (Some(_), Some(_)) => {
-            Err(Refusal::unauthenticated("Invalid token header. Token string should not contain spaces."))
-        }
-    }
+    credentials::key(request).map_err(|why| {
+        Refusal::unauthenticated(match why {
+            NoKey::Missing => "Authentication credentials were not provided.",
+            NoKey::Several => "Invalid token header. Send one Authorization header.",
+            NoKey::Unreadable => "Invalid token header. Token string should not contain invalid characters.",
+            NoKey::Empty => "Invalid token header. No credentials provided.",
+            NoKey::Spaces => "Invalid token header. Token string should not contain spaces.",
+        })
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::http::header::AUTHORIZATION;
     use actix_web::test::TestRequest;
 
     fn outcome(header: Option<&str>) -> Result<String, String> {

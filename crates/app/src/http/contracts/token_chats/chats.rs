@@ -3,15 +3,15 @@
 use super::super::drf::{Fields, Refusal};
 use super::caller::Caller;
 use super::shapes::{ChatBody, ChatShape, EditBody, EndedShape, ListedChatShape, local};
-use super::{conversation, once};
-use crate::http::State;
+use super::conversation;
+use crate::http::{State, once};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use maru_domain::access::{Authorized, Read, Write};
 use maru_domain::error::{Fault, codes};
 use maru_domain::ids::{RoomRef, TurnId};
 use maru_domain::messages::SendRequest;
-use maru_domain::messages::ports::Sent;
+use maru_domain::messages::ports::{EditTarget, Sent};
 use maru_domain::once::{Once, OnceKey};
 use maru_domain::rooms::Room;
 use maru_domain::text::{CleanText, TextFault};
@@ -229,7 +229,7 @@ pub async fn edit(
     let room: Authorized<Room, Write> = find(&state, &caller, chat_id, "Chat not found.").await?;
     let missing = || Refusal::error(StatusCode::NOT_FOUND, "Message not found.");
     let turn: TurnId = message_id.parse().map_err(|_| missing())?;
-    match state.services.messages.edit(&room, turn, content).await {
+    match state.services.messages.edit(&room, EditTarget::Turn(turn), content).await {
         Ok(_) => Ok(HttpResponse::Ok().json(json!({ "message": "Message updated successfully" }))),
         Err(fault) if *fault.code == codes::MESSAGE_NOT_FOUND => Err(missing()),
         Err(fault) => Err(fault.into()),

@@ -1,0 +1,121 @@
+//! Paging parameters: `limit`, `after`, `before`, `order` (contract §8).
+
+use super::Problem;
+use maru_domain::clock::Timestamp;
+use maru_domain::error::{Fault, codes};
+use maru_domain::page::{Order, Page, PageRequest, Part, limit};
+use maru_domain::rooms::ports::RoomKey;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// What a list can be asked.
+#[derive(Deserialize)]
+pub struct Paging {
+    limit: Option<String>,
+    after: Option<String>,
+    before: Option<String>,
+    order: Option<String>,
+}
+
+/// A key that can stand in an opaque cursor.
+pub trait Key: Copy {
+    /// As text.
+    fn write(&self) -> String;
+    /// From text.
+    fn read(text: &str) -> Option<Self>;
+}
+
+impl Key for i64 {
+    fn write(&self) -> String {
+        format!("s{self}")
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        text.strip_prefix('s')?.parse().ok().filter(|seq| *seq >= 0)
+    }
+}
+
+impl Key for RoomKey {
+    fn write(&self) -> String {
+        format!("r{}.{}", self.active_at.as_microsecond(), self.number)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (at, number) = text.strip_prefix('r')?.split_once('.')?;
+        let active_at = Timestamp::from_microsecond(at.parse().ok()?).ok()?;
+        Some(Self { active_at, number: number.parse().ok()? })
+    }
+}
+
+impl Paging {
+    /// The page that was asked for; `order` where nothing is said.
+    ///
+    /// # Errors
+    /// `INVALID_PARAMETER`.
+    pub fn request<K: Key>(&self, order: Order) -> Result<PageRequest<K>, Problem> {
+        let wrong = |what: &str| Problem::from(Fault::new(&codes::INVALID_PARAMETER).detail(what));
+        let limit = limit(self.limit.as_deref()).map_err(|_| wrong("limit must be a number from 1 to 200"))?;
+        let order = match self.order.as_deref() {
+            None => order,
+            Some("asc") => Order::Ascending,
+            Some("desc") => Order::Descending,
+            Some(_) => return Err(wrong("order must be asc or desc")),
+        };
+        let key = |text: &str, what| open(text).ok_or_else(|| wrong(what));
+        let part = match (&self.after, &self.before) {
+            (None, None) => Part::Start,
+            (Some(after), None) => Part::After(key(after, "after must be a cursor of this list")?),
+            (None, Some(before)) => Part::Before(key(before, "before must be a cursor of this list")?),
+            (Some(_), Some(_)) => return Err(wrong("after and before exclude each other")),
+        };
+        Ok(PageRequest { limit, order, part })
+    }
+}
+
+/// Cursors look like nothing, so that nobody builds one.
+fn seal(key: &impl Key) -> String {
+    key.write().bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn open<K: Key>(text: &str) -> Option<K> {
+    if text.len() > 128 || !text.is_ascii() || text.len() % 2 == 1 {
+        return None;
+    }
+    let bytes = (0..text.len() / 2).map(|at| u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).ok());
+    K::read(&String::from_utf8(bytes.collect::<Option<Vec<u8>>>()?).ok()?)
+}
+
+/// `{"data","next","has_more"}`
+pub fn shape<T, K: Key>(
+    page: &Page<T>,
+    request: &PageRequest<K>,
+    key: impl Fn(&T) -> K,
+    item: impl Fn(&T) -> Value,
+) -> Value {
+    json!({
+        "data": page.items.iter().map(item).collect::<Vec<_>>(),
+        "next": page.edge(request).map(|edge| seal(&key(edge))),
+        "has_more": page.has_more,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_go_round() {
+        assert_eq!(open::<i64>(&seal(&42_i64)), Some(42));
+        let key = RoomKey { active_at: Timestamp::from_microsecond(-5).unwrap(), number: 7 };
+        assert_eq!(open::<RoomKey>(&seal(&key)), Some(key));
+    }
+
+    #[test]
+    fn forged_cursors_are_refused() {
+        for bad in ["", "7", "s1", "zz", "7331ff", "가나", &seal(&RoomKey { active_at: Timestamp::UNIX_EPOCH, number: 1 })] {
+            assert_eq!(open::<i64>(bad), None, "{bad}");
+        }
+        let huge = "s99999999999999999999".bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(open::<i64>(&huge), None);
+    }
+}
