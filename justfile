@@ -12,8 +12,7 @@ default:
 
 # start the server from source: `just run`, `just run --store postgres://...`
 run *args:
-    cargo build --workspace --bin maru
-    "$CARGO_TARGET_DIR/debug/maru" serve "$@"
+    cargo run --release -- serve "$@"
 
 # build everything and run every test, installing what is missing: `just test`, `just test rooms::`
 test *args:

@@ -1,7 +1,9 @@
 //! The running service: settings, the wiring of adapters to ports, the web server and its end.
 //!
-//! Only [`wire`] names concrete adapters; only `http` knows HTTP.
+//! [`wire`] chooses the concrete adapters; [`database`], [`doctor`] and [`serve`](mod@serve) ask the store what only
+//! an operator wants to know. Only `http` knows HTTP.
 
+pub mod database;
 pub mod doctor;
 pub mod http;
 pub mod logs;

@@ -1,6 +1,7 @@
 //! Logs: structured, to standard error, for people or for machines. Standard output is the banner's.
 
 use crate::settings::{LogFormat, LogSettings};
+use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// Starts logging; once per process.
@@ -12,7 +13,7 @@ pub fn start(settings: &LogSettings) -> Result<(), String> {
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start (in tests) keeps the first.
     let _ = match settings.format {
-        LogFormat::Pretty => logs.with_target(false).try_init(),
+        LogFormat::Pretty => logs.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
     };
     Ok(())

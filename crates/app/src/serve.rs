@@ -17,9 +17,9 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long open connections may take to end once all turns have.
-const CONNECTIONS: Duration = Duration::from_secs(5);
+const CONNECTIONS: Duration = Duration::from_secs(3);
 /// How long the server's own tasks may take after that.
-const TASKS: Duration = Duration::from_secs(3);
+const TASKS: Duration = Duration::from_secs(2);
 /// A head that has not arrived by then is refused with 408.
 const HEAD: Duration = Duration::from_secs(5);
 /// An idle connection is kept for so long.
@@ -56,14 +56,16 @@ fn start(error: impl Into<BoxError>) -> ServeError {
 /// See [`ServeError`].
 pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let location = settings.location().map_err(start)?;
-    let migrated = maru_store::migrate(&location).await.map_err(start)?;
+    // First: the tables under a running server are not ours to change.
     let _held = maru_store::lock(&location).map_err(start)?;
+    let migrated = maru_store::migrate(&location).await.map_err(start)?;
     for migration in &migrated {
         tracing::info!(migration, "migrated");
     }
+    // Before any turn is taken up: whoever cannot listen must not start work.
+    let listener = listen(settings.server.bind)?;
     let wired = wire(&settings).await.map_err(start)?;
     recover(&wired).await.map_err(start)?;
-    let listener = listen(settings.server.bind)?;
     let address = listener.local_addr().map_err(start)?;
     let state =
         State::new(&settings, wired.services.clone(), wired.store.clone(), metrics_handle().map_err(start)?);
@@ -80,21 +82,32 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
         .listen(listener)
         .map_err(ServeError::Run)?
         .run();
-    banner::print(&settings, address, &location.shown());
     let handle = server.handle();
+    // Before the banner: whoever has read it may send a signal.
     let mut signals = Signals::new().map_err(start)?;
+    banner::print(&settings, address, &location.shown());
     let running = std::pin::pin!(server);
     let ending = async {
         signals.next().await;
         tracing::info!("stopping: running replies may end first");
+        let in_order = async {
+            drain(&settings, &wired, &state).await;
+            handle.stop(true).await;
+        };
         tokio::select! {
-            () = drain(&settings, &wired, &state) => handle.stop(true).await,
+            () = in_order => {}
             () = signals.next() => handle.stop(false).await,
         }
     };
     let (served, ()) = futures_util::future::join(running, ending.boxed_local()).await;
     served.map_err(ServeError::Run)?;
     wired.tasks.finish(TASKS).await;
+    if let Err(error) = wired.store.tidy(&location).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the database was left with its log beside it"
+        );
+    }
     tracing::info!("stopped");
     Ok(())
 }

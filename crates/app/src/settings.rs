@@ -5,12 +5,12 @@ mod load;
 mod types;
 
 pub use load::{Overrides, load};
-pub use types::{Anonymous, Durable, Hidden, LogFormat, Span, Words, Zone};
+pub use types::{Addresses, Anonymous, Durable, Hidden, LogFormat, Span, Words, Zone};
 
 use maru_store::Location;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// The commented defaults.
@@ -50,7 +50,7 @@ pub struct ServerSettings {
     /// Origins that browsers may call from.
     pub cors_origins: Words,
     /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Addresses,
     /// How long to go on accepting after SIGTERM.
     pub drain_delay: Span,
     /// How long running replies may take to end after it.

@@ -151,7 +151,9 @@ impl PasswordHasher for Argon2Hasher {
             let stored = hash.as_deref().and_then(|hash| {
                 let stored = Stored::parse(hash);
                 if stored.is_none() {
-                    tracing::warn!("a stored password hash is not argon2; its user cannot log in with a password");
+                    tracing::warn!(
+                        "a stored password hash is not argon2; its user cannot log in with a password"
+                    );
                 }
                 stored
             });

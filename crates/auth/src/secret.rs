@@ -13,7 +13,9 @@ pub const MIN_CHARS: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// A secret that can be guessed.
-    #[error("{place} holds a secret of {chars} characters; it needs at least {MIN_CHARS}. Make one with `openssl rand -hex 32`")]
+    #[error(
+        "{place} holds a secret of {chars} characters; it needs at least {MIN_CHARS}. Make one with `openssl rand -hex 32`"
+    )]
     TooShort {
         /// The setting or the file.
         place: String,

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// What is told to whoever got it wrong.
-pub const USAGE: &str = "usage: bench [scenario…] [--out FILE] [--rounds N] [--seconds N] [--own-load] [--list]
+pub const USAGE: &str =
+    "usage: bench [scenario…] [--out FILE] [--rounds N] [--seconds N] [--own-load] [--list]
   --out FILE    also write the figures as JSON
   --rounds N    rounds of ours and yardstick in turn (5)
   --seconds N   length of a timed round (4)
@@ -53,10 +54,14 @@ pub fn read(arguments: impl Iterator<Item = String>, known: &[&str]) -> Result<A
             OPEN_AND_COUNT => return Ok(Ask::OpenAndCount(value(&mut left, OPEN_AND_COUNT)?)),
             "--out" => read.out = Some(value(&mut left, "--out")?),
             "--rounds" => read.effort.rounds = value::<usize>(&mut left, "--rounds")?.max(1),
-            "--seconds" => read.effort.round = Duration::from_secs(value::<u64>(&mut left, "--seconds")?.max(1)),
+            "--seconds" => {
+                read.effort.round = Duration::from_secs(value::<u64>(&mut left, "--seconds")?.max(1))
+            }
             "--own-load" => read.effort.own_load = true,
             name if known.contains(&name) => read.scenarios.push(argument),
-            other => return Err(format!("there is no scenario or flag {other}; scenarios: {}", known.join(", "))),
+            other => {
+                return Err(format!("there is no scenario or flag {other}; scenarios: {}", known.join(", ")));
+            }
         }
     }
     Ok(Ask::Run(read))

@@ -23,9 +23,12 @@ impl Workplace {
     /// The `maru` that was built beside this program.
     pub fn maru(&self) -> Result<PathBuf, BoxError> {
         let beside = self.programs.join("maru");
-        let named = std::env::var_os("CARGO_TARGET_DIR").map(|target| PathBuf::from(target).join("release/maru"));
+        let named =
+            std::env::var_os("CARGO_TARGET_DIR").map(|target| PathBuf::from(target).join("release/maru"));
         let found = [Some(beside.clone()), named].into_iter().flatten().find(|path| path.is_file());
-        found.ok_or_else(|| format!("there is no {}; make it with `cargo build --release`", beside.display()).into())
+        found.ok_or_else(|| {
+            format!("there is no {}; make it with `cargo build --release`", beside.display()).into()
+        })
     }
 
     /// An empty directory that goes with the run.

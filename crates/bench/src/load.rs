@@ -76,7 +76,8 @@ pub fn run<C: Client>(
     }
     clients.sort_by_key(|(number, _)| *number);
     micros.sort_unstable();
-    let percentile = |part: usize| micros.get(micros.len() * part / 100).map_or(0.0, |micros| f64::from(*micros) / 1000.0);
+    let percentile =
+        |part: usize| micros.get(micros.len() * part / 100).map_or(0.0, |micros| f64::from(*micros) / 1000.0);
     let load = Load {
         requests: micros.len() as u64,
         seconds,
@@ -87,7 +88,11 @@ pub fn run<C: Client>(
     Ok((load, clients.into_iter().map(|(_, client)| client).collect()))
 }
 
-async fn talk<C: Client>(address: SocketAddr, mut client: C, until: Option<Instant>) -> Result<(Tally, C), BoxError> {
+async fn talk<C: Client>(
+    address: SocketAddr,
+    mut client: C,
+    until: Option<Instant>,
+) -> Result<(Tally, C), BoxError> {
     let mut connection = Connection::new(address);
     let mut tally = Tally::default();
     loop {
@@ -98,7 +103,12 @@ async fn talk<C: Client>(address: SocketAddr, mut client: C, until: Option<Insta
         let Some(request) = client.next() else { return Ok((tally, client)) };
         let answer = connection.ask(request).await?;
         if !(200..300).contains(&answer.status) {
-            return Err(format!("{address} answered {}: {}", answer.status, String::from_utf8_lossy(answer.body)).into());
+            return Err(format!(
+                "{address} answered {}: {}",
+                answer.status,
+                String::from_utf8_lossy(answer.body)
+            )
+            .into());
         }
         client.answered(answer.body);
         let (length, ended) = (answer.body.len() as u64, Instant::now());
@@ -117,7 +127,8 @@ pub fn request(verb: &str, path: &str, token: &str, body: Option<&str>) -> Vec<u
         0 => String::new(),
         length => format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"),
     };
-    format!("{verb} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Token {token}\r\n{content}\r\n{body}").into_bytes()
+    format!("{verb} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Token {token}\r\n{content}\r\n{body}")
+        .into_bytes()
 }
 
 /// One request and its answer's body.

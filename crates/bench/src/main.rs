@@ -1,7 +1,11 @@
 //! `just bench`: what maru costs, each time as a ratio to a yardstick that is measured in the same
 //! run, round by round in turn. What is measured, and why, is told in `docs/performance.md`.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measuring program: the table and its progress")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a measuring program: the table and its progress"
+)]
 
 mod arguments;
 mod files;

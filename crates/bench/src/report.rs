@@ -1,7 +1,7 @@
 //! The table and the JSON.
 
-use crate::rounds::{median, Rounds};
-use serde_json::{json, Value};
+use crate::rounds::{Rounds, median};
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// What a figure should be.
@@ -43,7 +43,8 @@ impl Figure {
     fn cells(&self) -> [String; 8] {
         let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), shown);
         let ratios = self.rounds.ratios();
-        let spread = match (ratios.iter().copied().reduce(f64::min), ratios.iter().copied().reduce(f64::max)) {
+        let spread = match (ratios.iter().copied().reduce(f64::min), ratios.iter().copied().reduce(f64::max))
+        {
             (Some(least), Some(most)) if ratios.len() > 1 => format!("{}–{}", shown(least), shown(most)),
             _ => "–".to_owned(),
         };
@@ -99,7 +100,8 @@ fn shown(value: f64) -> String {
 
 /// The figures for people: medians of the rounds, and under the table what should be known besides.
 pub fn table(figures: &[Figure]) -> String {
-    let head = ["scenario", "unit", "ours", "yardstick", "ratio", "spread", "target", "met"].map(str::to_owned);
+    let head =
+        ["scenario", "unit", "ours", "yardstick", "ratio", "spread", "target", "met"].map(str::to_owned);
     let mut rows = vec![head];
     rows.extend(figures.iter().map(Figure::cells));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -109,7 +111,11 @@ pub fn table(figures: &[Figure]) -> String {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
         if number == 0 {
-            let _ = writeln!(text, "{}", widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>().join("  "));
+            let _ = writeln!(
+                text,
+                "{}",
+                widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>().join("  ")
+            );
         }
     }
     for figure in figures.iter().filter(|figure| !figure.note.is_empty()) {

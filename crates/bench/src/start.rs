@@ -24,7 +24,7 @@ const READY: Target = Target::AtMost(1000.0);
 const RESIDENT: Target = Target::AtMost(40.0);
 /// How long an idle server is left alone before it is weighed.
 const IDLE: Duration = Duration::from_secs(5);
-/// Requests before it is weighed again, over so many connections.
+/// Requests before it is weighed again, over so many connections, each a user of its own.
 const REQUESTS: usize = 1000;
 const CONNECTIONS: usize = 10;
 
@@ -61,7 +61,8 @@ pub fn measure(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, BoxErr
         note: note.to_owned(),
     };
     let told = "process start to the first 200 of /readyz with 100,000 messages; yardstick: a process that opens the file and counts them";
-    let requests = "and with the password hash of one registration";
+    let requests =
+        "resident, after ten registrations and a thousand requests of all kinds over ten connections";
     Ok(vec![
         figure("start", "ms", rounds, READY, told),
         figure("start: idle", "MiB", Rounds::once(idle), RESIDENT, "resident, 5 s after the start"),
@@ -94,9 +95,8 @@ fn weigh(place: &Workplace, directory: &Path) -> Result<(f64, f64), BoxError> {
     wait_until_ready(address)?;
     std::thread::sleep(IDLE);
     let idle = resident_mib(maru.pid())?;
-    maru.register(1)?;
-    let token = maru.tokens().first().ok_or("nobody was registered")?;
-    let clients = (0..CONNECTIONS).map(|_| Mixed::new(token)).collect();
+    maru.register(CONNECTIONS)?;
+    let clients = maru.tokens().iter().map(|token| Mixed::new(token)).collect();
     load::run(address, clients, None)?;
     Ok((idle, resident_mib(maru.pid())?))
 }

@@ -23,7 +23,7 @@ pub fn get(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, BoxError> 
     let (maru, drf) = (Maru::start(place, CLIENTS)?, Drf::start(place, CLIENTS)?);
     let ours = Reading::new(place, &maru, wrk.clone())?;
     let theirs = Reading::new(place, &drf, wrk.clone())?;
-    let client = if wrk.is_some() { "wrk, one thread" } else { "the bench's own, one thread (wrk is not installed)" };
+    let client = if wrk.is_some() { "wrk, one thread" } else { "the bench's own, one thread" };
     let sides = (Side::new(&maru, |time| ours.read(time)), Side::new(&drf, |time| theirs.read(time)));
     compare("token-chats-get", effort, sides, client)
 }
@@ -62,7 +62,8 @@ impl Reading {
         if let Some((wrk, place)) = &self.wrk {
             return load::with_wrk(wrk, place, self.server, &self.targets, CLIENTS, time);
         }
-        let getters = self.targets.iter().map(|(path, token)| Getter(load::request("GET", path, token, None)));
+        let getters =
+            self.targets.iter().map(|(path, token)| Getter(load::request("GET", path, token, None)));
         Ok(load::run(self.server, getters.collect(), Some(time))?.0)
     }
 }
@@ -121,7 +122,11 @@ fn compare(
     for number in 1..=effort.rounds {
         rounds.push(ours.round(effort.round)?, theirs.round(effort.round)?);
         let (ours, theirs) = (rounds.ours.last(), rounds.yardstick.last());
-        eprintln!("  round {number}: {:.0} against {:.0} requests/s", ours.unwrap_or(&0.0), theirs.unwrap_or(&0.0));
+        eprintln!(
+            "  round {number}: {:.0} against {:.0} requests/s",
+            ours.unwrap_or(&0.0),
+            theirs.unwrap_or(&0.0)
+        );
     }
     let note = format!(
         "64 connections; client: {client}. p50 {:.1} against {:.0} ms, p99 {:.1} against {:.0} ms; mean answer {:.0} against {:.0} bytes.",

@@ -14,8 +14,7 @@ use maru_domain::error::{BoxError, Fault, FieldRule};
 
 /// The use cases, on a database that is up to date. A server may run on it meanwhile.
 async fn open(settings: &Settings) -> Result<Wired, BoxError> {
-    let location = settings.location()?;
-    let missing = maru_store::pending(&location).await?;
+    let missing = maru_app::database::pending(settings).await?;
     if !missing.is_empty() {
         return Err("the database is not up to date; run `maru migrate` first".into());
     }

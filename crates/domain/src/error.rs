@@ -60,7 +60,6 @@ pub mod codes {
     codes! {
         INVALID_REQUEST "invalid_request" Invalid "the request breaks a rule; see the named fields";
         INVALID_PARAMETER "invalid_parameter" Invalid "a parameter has a value that is not allowed";
-        INVALID_TEXT "invalid_text" Invalid "the text holds characters that cannot be stored, or is too long";
         NOT_AUTHENTICATED "not_authenticated" Unauthenticated "no token was sent; log in and send it in the Authorization header";
         INVALID_TOKEN "invalid_token" Unauthenticated "the token is unknown, expired or revoked; log in again";
         ACCOUNT_INACTIVE "account_inactive" Unauthenticated "the account is disabled; ask the operator";
@@ -82,7 +81,6 @@ pub mod codes {
         INVALID_IDEMPOTENCY_KEY "invalid_idempotency_key" Invalid "an Idempotency-Key is 1 to 255 printable ASCII characters";
         UNKNOWN_MODEL "unknown_model" Invalid "there is no such model; GET /v1/models lists them";
         TOO_MANY_ATTEMPTS "too_many_attempts" TooMany "too many attempts; wait as long as Retry-After says";
-        MODEL_UNAVAILABLE "model_unavailable" Unavailable "the model is unavailable; try again";
         STORE_UNAVAILABLE "store_unavailable" Unavailable "the database is away; try again";
         OVERLOADED "overloaded" Unavailable "the server is busy; try again";
         DRAINING "draining" Unavailable "the server is about to stop; try again";

@@ -3,7 +3,10 @@
 //! `shared/<table>.rs` holds every query once. Both backends mount the same files and supply
 //! `Conn`, `Db` and `Store`, whose `write` is one transaction (ADR 0001, 0002).
 
-#![expect(clippy::duplicate_mod, reason = "both backends mount shared/ on purpose: one query source (ADR 0002)")]
+#![expect(
+    clippy::duplicate_mod,
+    reason = "both backends mount shared/ on purpose: one query source (ADR 0002)"
+)]
 
 mod error;
 pub mod postgres;
@@ -202,6 +205,17 @@ impl Store {
         match &self.backend {
             Backend::Sqlite(store) => store.durability().await,
             Backend::Postgres(store) => store.durability().await,
+        }
+    }
+
+    /// Leaves a SQLite file that is whole by itself, without a write-ahead log beside it.
+    ///
+    /// # Errors
+    /// When somebody still reads it; nothing is lost then.
+    pub async fn tidy(&self, location: &Location) -> Result<(), OpenError> {
+        match location.clone() {
+            Location::Sqlite(path) => blocking(move || sqlite::tidy(&path)).await,
+            Location::Postgres(_) => Ok(()),
         }
     }
 

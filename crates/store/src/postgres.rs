@@ -6,6 +6,7 @@ mod connect;
 use crate::OpenError;
 use crate::error::{Abort, from_diesel, unavailable};
 use connect::connect;
+use diesel::migration::Migration;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
@@ -202,19 +203,21 @@ async fn transaction<T: Send + 'static>(
 /// take turns, by an advisory lock.
 pub async fn migrate(url: &str) -> Result<Vec<String>, OpenError> {
     with_harness(url, |conn| {
-        let done = conn.run_pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?;
-        Ok(done.iter().map(ToString::to_string).collect())
+        let pending = names(conn.pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?);
+        conn.run_pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?;
+        Ok(pending)
     })
     .await
 }
 
 /// The migrations that the database lacks.
 pub async fn pending(url: &str) -> Result<Vec<String>, OpenError> {
-    with_harness(url, |conn| {
-        let pending = conn.pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?;
-        Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
-    })
-    .await
+    with_harness(url, |conn| Ok(names(conn.pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?)))
+        .await
+}
+
+fn names(migrations: Vec<Box<dyn Migration<Db>>>) -> Vec<String> {
+    migrations.iter().map(|migration| migration.name().to_string()).collect()
 }
 
 type Harness = diesel_async::async_connection_wrapper::AsyncConnectionWrapper<AsyncPgConnection>;
@@ -226,9 +229,8 @@ async fn with_harness(
 ) -> Result<Vec<String>, OpenError> {
     let mut conn = connect(url.to_owned()).await.map_err(OpenError::store)?;
     // Another instance may take its time over a large table.
-    let lock = format!(
-        "SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock({MIGRATION_LOCK})"
-    );
+    let lock =
+        format!("SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock({MIGRATION_LOCK})");
     conn.batch_execute(&lock).await.map_err(OpenError::store)?;
     // The lock ends with the connection.
     let task = tokio::task::spawn_blocking(move || work(&mut Harness::from(conn)));

@@ -8,13 +8,15 @@ mod tests;
 use crate::error::{Abort, unavailable};
 use crate::{Durability, OpenError};
 use diesel::connection::SimpleConnection;
+use diesel::migration::{Migration, MigrationSource};
 use diesel::{Connection, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use futures_util::future::BoxFuture;
 pub use lane::Conn;
 use lane::{Kind, Lane};
-use maru_domain::error::StoreError;
+use maru_domain::error::{BoxError, StoreError};
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -170,26 +172,53 @@ pub(crate) fn connect(path: &Path, durability: Durability) -> Result<SqliteConne
 
 /// Brings the file to today's tables; answers what was done.
 pub fn migrate(path: &Path) -> Result<Vec<String>, OpenError> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(OpenError::store)?;
-    }
+    make_private(path).map_err(OpenError::store)?;
     let mut conn = connect(path, Durability::Full).map_err(OpenError::store)?;
-    let done = conn.run_pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?;
-    Ok(done.iter().map(ToString::to_string).collect())
+    // All of them in one transaction: whoever migrates at the same time waits, and then finds nothing to do.
+    let run = conn.immediate_transaction::<_, BoxError, _>(|conn| {
+        let pending = names(conn.pending_migrations(MIGRATIONS)?);
+        conn.run_pending_migrations(MIGRATIONS)?;
+        Ok(pending)
+    });
+    run.map_err(OpenError::Migration)
 }
 
-/// The migrations that the file lacks.
-pub fn pending(path: &Path) -> Result<Vec<String>, OpenError> {
+/// Moves what is in the write-ahead log into the file.
+pub fn tidy(path: &Path) -> Result<(), OpenError> {
     let mut conn = connect(path, Durability::Full).map_err(OpenError::store)?;
-    let pending = conn.pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?;
-    Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
+    conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").map_err(OpenError::store)
+}
+
+/// The migrations that the file lacks. Looking does not make it.
+pub fn pending(path: &Path) -> Result<Vec<String>, OpenError> {
+    if !path.exists() {
+        return MigrationSource::<Db>::migrations(&MIGRATIONS).map(names).map_err(OpenError::Migration);
+    }
+    let mut conn = connect(path, Durability::Full).map_err(OpenError::store)?;
+    Ok(names(conn.pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?))
+}
+
+fn names(migrations: Vec<Box<dyn Migration<Db>>>) -> Vec<String> {
+    migrations.iter().map(|migration| migration.name().to_string()).collect()
 }
 
 /// Makes sure that one server at most runs on a file: it voids the leases of earlier ones.
 pub fn lock(path: &Path) -> Result<File, OpenError> {
+    make_private(path).map_err(OpenError::store)?;
     let lock = PathBuf::from(format!("{}.lock", path.display()));
     let file =
         File::options().create(true).truncate(false).write(true).open(&lock).map_err(OpenError::store)?;
     file.try_lock().map_err(|_| OpenError::InUse(path.display().to_string()))?;
     Ok(file)
+}
+
+/// Makes the folder and an empty file that only its owner may read; SQLite gives its log the same mode.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    match File::options().create_new(true).write(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }

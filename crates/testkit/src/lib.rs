@@ -1,7 +1,7 @@
 //! Tools for tests: contract suites for every port, fakes, a scripted upstream, throwaway servers.
 
-
 pub mod contracts;
+pub mod fakes;
 pub mod lossyfs;
 pub mod throwaway;
 pub mod upstream;

@@ -4,13 +4,15 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
-use maru_domain::error::{Fault, Kind};
+use maru_domain::error::{Code, Fault, Kind, codes};
 use std::error::Error;
 
-/// The status that a kind of failure has, where a contract does not say otherwise.
+/// The status that a failure has, where a contract does not say otherwise.
 #[must_use]
-pub fn status_of(kind: Kind) -> StatusCode {
-    match kind {
+pub fn status_of(code: &Code) -> StatusCode {
+    match code.kind {
+        _ if *code == codes::ADDRESS_TOO_LONG => StatusCode::URI_TOO_LONG,
+        _ if *code == codes::METHOD_NOT_ALLOWED => StatusCode::METHOD_NOT_ALLOWED,
         Kind::Invalid => StatusCode::BAD_REQUEST,
         Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
         Kind::NotFound => StatusCode::NOT_FOUND,

@@ -2,20 +2,31 @@
 
 use super::State;
 use actix_web::{HttpRequest, web};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The client's address. `X-Forwarded-For` counts only from a trusted proxy, and of it only the
 /// last entry that is not a trusted proxy itself: everything before it the client can invent.
 pub fn address(request: &HttpRequest) -> String {
-    let peer = request.peer_addr().map(|peer| peer.ip());
+    let Some(peer) = request.peer_addr().map(|peer| peer.ip().to_canonical()) else {
+        return "unknown".to_owned();
+    };
     let trusted = request.app_data::<web::Data<State>>().map(|state| state.trusted_proxies.as_slice());
     let trusted = trusted.unwrap_or_default();
-    let Some(peer) = peer else { return "unknown".to_owned() };
     if !trusted.contains(&peer) {
         return peer.to_string();
     }
-    let forwarded = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
-    let hops: Vec<IpAddr> =
-        forwarded.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
-    hops.into_iter().rev().find(|hop| !trusted.contains(hop)).unwrap_or(peer).to_string()
+    let headers =
+        request.headers().get_all("x-forwarded-for").map(|value| value.to_str().unwrap_or_default());
+    let entries: Vec<&str> = headers.flat_map(|value| value.split(',')).collect();
+    let mut hops =
+        entries.into_iter().rev().map(hop).skip_while(|hop| hop.is_some_and(|hop| trusted.contains(&hop)));
+    // An entry that cannot be read ends the search: what stands before it is nobody's word.
+    hops.next().flatten().unwrap_or(peer).to_string()
+}
+
+/// Some proxies write the port, too.
+fn hop(entry: &str) -> Option<IpAddr> {
+    let entry = entry.trim();
+    let address = entry.parse().ok().or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()));
+    address.map(|address: IpAddr| address.to_canonical())
 }

@@ -12,6 +12,7 @@ mod operator;
 pub mod routes;
 mod state;
 mod surround;
+mod unread;
 mod v1;
 
 pub use openapi::document;
@@ -41,4 +42,5 @@ pub fn app(
         .wrap(cors::cors(&state.cors_origins))
         .wrap(from_fn(cors::as_express_does))
         .wrap(from_fn(surround::surround))
+        .wrap(from_fn(unread::hold))
 }

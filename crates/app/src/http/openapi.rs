@@ -1,12 +1,14 @@
 //! The OpenAPI document, and a page to read it that needs no network.
 
-use super::contracts::token_chats;
+use super::contracts::{Contract, token_chats};
 use super::operator;
 use actix_web::http::header::LOCATION;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
+use maru_domain::error::{Fault, codes};
+use std::sync::Arc;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa_swagger_ui::Config;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,6 +25,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
         operator::readyz,
         operator::metrics,
         serve,
+        docs,
+        docs_file,
     ),
     modifiers(&Tokens),
     tags(
@@ -55,11 +59,30 @@ pub async fn serve() -> HttpResponse {
     HttpResponse::Ok().json(document())
 }
 
-/// The page at `/docs/`, whose script and style come out of the binary.
-pub fn configure(app: &mut web::ServiceConfig) {
-    app.route(
-        "/docs",
-        web::get().to(|| async { HttpResponse::Found().insert_header((LOCATION, "/docs/")).finish() }),
-    );
-    app.service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json")));
+/// A page to read this document: its script and style come out of the binary.
+#[utoipa::path(get, path = "/docs/", tag = "operator", responses((status = 200, description = "The page.", content_type = "text/html")))]
+pub async fn docs(request: HttpRequest) -> HttpResponse {
+    if request.path().ends_with('/') {
+        asset("index.html")
+    } else {
+        // The page names its script and style relative to itself.
+        HttpResponse::Found().insert_header((LOCATION, "/docs/")).finish()
+    }
+}
+
+/// What that page is made of.
+#[utoipa::path(get, path = "/docs/{file}", tag = "operator", params(("file" = String, Path, description = "The name.")), responses(
+    (status = 200, description = "A script, a style or a picture."),
+    (status = 404, description = "The page has no such part."),
+))]
+pub async fn docs_file(file: web::Path<String>) -> HttpResponse {
+    asset(&file)
+}
+
+fn asset(name: &str) -> HttpResponse {
+    match utoipa_swagger_ui::serve(name, Arc::new(Config::from("/openapi.json"))) {
+        Ok(Some(file)) => HttpResponse::Ok().content_type(file.content_type).body(file.bytes.into_owned()),
+        Ok(None) => Contract::Native.unknown_path(),
+        Err(error) => Contract::Native.refuse(Fault::new(&codes::INTERNAL).detail(error.to_string())),
+    }
 }

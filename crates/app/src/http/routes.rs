@@ -86,6 +86,8 @@ pub fn table() -> Vec<Entry> {
         Native GET "/readyz" Open operator::readyz;
         Native GET "/metrics" Open operator::metrics;
         Native GET "/openapi.json" Open openapi::serve;
+        Native GET "/docs" Open openapi::docs;
+        Native GET "/docs/{file}" Open openapi::docs_file;
     }
 }
 
@@ -98,7 +100,6 @@ pub fn configure(app: &mut web::ServiceConfig) {
     for (path, entries) in paths {
         app.service(resource(path, entries));
     }
-    openapi::configure(app);
     app.default_service(web::to(unknown_path));
 }
 

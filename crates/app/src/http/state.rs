@@ -52,7 +52,7 @@ impl State {
             body_limit: settings.server.body_limit,
             body_timeout: settings.server.body_timeout.0,
             cors_origins: settings.server.cors_origins.0.clone(),
-            trusted_proxies: settings.server.trusted_proxies.clone(),
+            trusted_proxies: settings.server.trusted_proxies.0.clone(),
             token_chats_zone: settings.time.token_chats_zone.rules(),
             anonymous: settings.auth.anonymous,
             durability: durability.to_owned(),

@@ -32,7 +32,11 @@ const OPENAI: &str = "https://api.openai.com/v1";
 /// # Errors
 /// One line for each thing that is wrong, all of them at once.
 pub fn load(overrides: &Overrides) -> Result<Settings, Vec<String>> {
-    load_from(overrides, std::env::vars().collect())
+    // What is no text in the environment is not ours; `vars` would panic on it.
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    load_from(overrides, std::env::vars_os().filter_map(text).collect())
 }
 
 fn load_from(overrides: &Overrides, environment: Map<String, String>) -> Result<Settings, Vec<String>> {
@@ -122,15 +126,22 @@ fn leaves(value: &Value, path: &str) -> Vec<String> {
     }
 }
 
-/// One section; what is wrong with each of its keys goes to `wrong`.
+/// One section; what is wrong with it goes to `wrong`, with the key's whole name.
 fn section<T: DeserializeOwned>(merged: &Config, name: &str, wrong: &mut Vec<String>) -> Option<T> {
-    match merged.get::<T>(name) {
+    let value: Value = match merged.get(name) {
+        Ok(value) => value,
+        Err(error) => {
+            wrong.push(format!("{name}: {error}"));
+            return None;
+        }
+    };
+    match serde_path_to_error::deserialize(value) {
         Ok(section) => Some(section),
         Err(error) => {
-            let text = error.to_string();
+            let (key, text) = (format!("{name}.{}", error.path()), error.inner().to_string());
             // Unknown keys are told already, each in a line of its own.
-            if !text.contains("unknown field") || name == "llm" {
-                wrong.push(if text.contains(name) { text } else { format!("{name}: {text}") });
+            if !text.contains("unknown field") || key.starts_with("llm.providers") {
+                wrong.push(format!("{key}: {text}"));
             }
             None
         }

@@ -5,6 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// A length of time, written like `10s`, `5m` or `30d`.
@@ -94,6 +95,22 @@ impl<'de> Deserialize<'de> for Words {
             Err(_) => return Err(D::Error::custom("expected a list of words")),
         };
         Ok(Self(words.into_iter().filter(|word| !word.is_empty()).collect()))
+    }
+}
+
+/// A list of addresses, also written with commas.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Addresses(pub Vec<IpAddr>);
+
+impl<'de> Deserialize<'de> for Addresses {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Words(words) = Words::deserialize(deserializer)?;
+        let address = |word: &String| {
+            let address = word.parse::<IpAddr>().map(|address| address.to_canonical());
+            address.map_err(|_| D::Error::custom(format!("{word:?} is not an address such as \"10.0.0.1\"")))
+        };
+        Ok(Self(words.iter().map(address).collect::<Result<_, _>>()?))
     }
 }
 

@@ -91,7 +91,8 @@ async fn nobody_has_no_password() {
 async fn a_weaker_hash_is_outdated_and_a_stronger_one_is_not() {
     let cost = |memory, passes| HashCost::new(memory, passes, 1).expect("a cost");
     let today = Argon2Hasher::new(cost(64, 2));
-    for (memory, passes, expected) in [(64, 2, RIGHT), (128, 3, RIGHT), (32, 2, OUTDATED), (64, 1, OUTDATED)] {
+    for (memory, passes, expected) in [(64, 2, RIGHT), (128, 3, RIGHT), (32, 2, OUTDATED), (64, 1, OUTDATED)]
+    {
         let hash = Argon2Hasher::new(cost(memory, passes)).hash(secret("x")).await.expect("a hash");
         assert_eq!(check(&today, "x", &hash).await, expected, "{memory} KiB, {passes} passes");
         // Only who knows the password learns that the hash is old.
@@ -109,7 +110,10 @@ async fn other_kinds_of_argon2_are_right_and_outdated() {
         (Algorithm::Argon2id, Version::V0x13, &[1; 8]),
     ] {
         let work = Work { done: Arc::default() };
-        let hash = work.hash(algorithm, version, HashCost::cheapest().params(), &secret("x"), salt).expect("a hash").to_string();
+        let hash = work
+            .hash(algorithm, version, HashCost::cheapest().params(), &secret("x"), salt)
+            .expect("a hash")
+            .to_string();
         assert_eq!(check(&today, "x", &hash).await, OUTDATED, "{hash}");
         assert_eq!(check(&today, "y", &hash).await, WRONG, "{hash}");
     }
@@ -124,7 +128,10 @@ async fn a_hash_of_the_reference_implementation_is_understood() {
 }
 
 /// Fills both slots until the senders are dropped.
-async fn occupy(hasher: &Arc<Argon2Hasher>, count: usize) -> (Vec<tokio::task::JoinHandle<()>>, Vec<oneshot::Sender<()>>) {
+async fn occupy(
+    hasher: &Arc<Argon2Hasher>,
+    count: usize,
+) -> (Vec<tokio::task::JoinHandle<()>>, Vec<oneshot::Sender<()>>) {
     let mut running = Vec::new();
     let mut ends = Vec::new();
     for _ in 0..count {
@@ -132,7 +139,10 @@ async fn occupy(hasher: &Arc<Argon2Hasher>, count: usize) -> (Vec<tokio::task::J
         let hasher = Arc::clone(hasher);
         #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
         running.push(tokio::spawn(async move {
-            let done = hasher.in_a_slot(move |_| { let _ = ended.blocking_recv(); Ok(()) });
+            let done = hasher.in_a_slot(move |_| {
+                let _ = ended.blocking_recv();
+                Ok(())
+            });
             let _ = done.await;
         }));
         ends.push(end);
@@ -194,7 +204,9 @@ async fn a_panic_costs_no_slot() {
 
 #[test]
 fn costs_have_bounds() {
-    for (memory, passes, lanes) in [(0, 2, 1), (7, 2, 1), (64, 0, 1), (64, 2, 0), (8, 1, 2), (MOST_KIB + 1, 1, 1), (64, 65, 1)] {
+    for (memory, passes, lanes) in
+        [(0, 2, 1), (7, 2, 1), (64, 0, 1), (64, 2, 0), (8, 1, 2), (MOST_KIB + 1, 1, 1), (64, 65, 1)]
+    {
         let refused = HashCost::new(memory, passes, lanes);
         assert!(refused.is_err_and(|error| error.to_string().starts_with("argon2id cannot work with")));
     }

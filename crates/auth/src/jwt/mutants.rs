@@ -57,7 +57,8 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let bits =
+            chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
         let letters = (0..=chunk.len()).map(|at| ALPHABET[(bits >> (18 - 6 * at) & 63) as usize]);
         text.extend(letters.map(char::from));
     }
@@ -107,7 +108,9 @@ fn encoded_as(algorithm: Algorithm) -> String {
 fn algorithms() -> Vec<(String, String)> {
     let good = payload().to_string();
     let mut mutants = Vec::new();
-    for alg in ["none", "None", "nOnE", "NONE", "", "hs256", "HS256 ", "RS256", "ES256", "PS256", "EdDSA", "HS384"] {
+    for alg in
+        ["none", "None", "nOnE", "NONE", "", "hs256", "HS256 ", "RS256", "ES256", "PS256", "EdDSA", "HS384"]
+    {
         let header = json!({"typ": TYP, "alg": alg}).to_string();
         let unsigned = format!("{}.{}.", base64(header.as_bytes()), base64(good.as_bytes()));
         mutants.push((format!("alg {alg:?} signed with HS256"), forge(&header, &good)));
@@ -125,7 +128,8 @@ fn algorithms() -> Vec<(String, String)> {
 fn headers() -> Vec<(String, String)> {
     let good = payload().to_string();
     let mut mutants = Vec::new();
-    let mut header = |name: &str, header: &str| mutants.push((format!("header {name}"), forge(header, &good)));
+    let mut header =
+        |name: &str, header: &str| mutants.push((format!("header {name}"), forge(header, &good)));
     header("without typ", r#"{"alg":"HS256"}"#);
     header("typ null", r#"{"typ":null,"alg":"HS256"}"#);
     for typ in ["JWT", "jwt", "AT+JWT", "application/at+jwt", "rt+jwt", "refresh", "at+jwt ", ""] {
@@ -133,11 +137,27 @@ fn headers() -> Vec<(String, String)> {
     }
     let jwk = r#"{"kty":"oct","k":"AAAA","alg":"HS256"}"#;
     for extra in [
-        r#""kid":"1""#, r#""kid":"../../dev/null""#, r#""kid":"' OR 1=1 --""#, r#""jku":"https://evil.example/k""#,
-        r#""x5u":"https://evil.example/c""#, r#""x5c":["MIIB"]"#, r#""x5t":"AAAA""#, r#""x5t#S256":"AAAA""#,
-        r#""crit":["exp"]"#, r#""cty":"JWT""#, r#""zip":"DEF""#, r#""enc":"A128GCM""#, r#""b64":false"#,
-        r#""url":"/""#, r#""nonce":"1""#, r#""iss":"maru""#, r#""x":1"#, r#""alg":"HS256""#, r#""typ":"at+jwt""#,
-        r#""alg":"none""#, &format!(r#""jwk":{jwk}"#),
+        r#""kid":"1""#,
+        r#""kid":"../../dev/null""#,
+        r#""kid":"' OR 1=1 --""#,
+        r#""jku":"https://evil.example/k""#,
+        r#""x5u":"https://evil.example/c""#,
+        r#""x5c":["MIIB"]"#,
+        r#""x5t":"AAAA""#,
+        r#""x5t#S256":"AAAA""#,
+        r#""crit":["exp"]"#,
+        r#""cty":"JWT""#,
+        r#""zip":"DEF""#,
+        r#""enc":"A128GCM""#,
+        r#""b64":false"#,
+        r#""url":"/""#,
+        r#""nonce":"1""#,
+        r#""iss":"maru""#,
+        r#""x":1"#,
+        r#""alg":"HS256""#,
+        r#""typ":"at+jwt""#,
+        r#""alg":"none""#,
+        &format!(r#""jwk":{jwk}"#),
     ] {
         header(extra, &HEADER.replace('}', &format!(",{extra}}}")));
     }
@@ -163,14 +183,30 @@ fn payloads() -> Vec<(String, String)> {
     for other in ["", "Maru", "maru ", "evil", "https://maru"] {
         payloads.extend([with("iss", json!(other)), with("aud", json!(other))]);
     }
-    payloads.extend([with("iss", json!(["maru"])), with("aud", json!(["maru"])), with("aud", json!(["maru", "b"]))]);
-    for id in [json!(""), json!("1"), json!(1), json!("../1"), json!("01980000-0000-7000-8000-00000000000g")] {
+    payloads.extend([
+        with("iss", json!(["maru"])),
+        with("aud", json!(["maru"])),
+        with("aud", json!(["maru", "b"])),
+    ]);
+    for id in [json!(""), json!("1"), json!(1), json!("../1"), json!("01980000-0000-7000-8000-00000000000g")]
+    {
         payloads.extend([with("sub", id.clone()), with("sid", id)]);
     }
     for exp in [
-        json!(NOW - 60), json!(NOW - 61), json!(0), json!(-1), json!(i64::MIN), json!(i64::MAX), json!(u64::MAX),
-        json!(1e30), json!(-1e30), json!(NOW as f64 + 3600.5), json!(NOW as f64 + 3600.0),
-        json!((NOW + 3600).to_string()), json!("never"), json!(253_402_300_800_i64),
+        json!(NOW - 60),
+        json!(NOW - 61),
+        json!(0),
+        json!(-1),
+        json!(i64::MIN),
+        json!(i64::MAX),
+        json!(u64::MAX),
+        json!(1e30),
+        json!(-1e30),
+        json!(NOW as f64 + 3600.5),
+        json!(NOW as f64 + 3600.0),
+        json!((NOW + 3600).to_string()),
+        json!("never"),
+        json!(253_402_300_800_i64),
     ] {
         payloads.push(with("exp", exp));
     }
@@ -180,8 +216,13 @@ fn payloads() -> Vec<(String, String)> {
     payloads.push(payload().to_string().replace(&format!("\"exp\":{}", NOW + 3600), "\"exp\":NaN"));
     payloads.push(payload().to_string().replace(&format!("\"exp\":{}", NOW + 3600), "\"exp\":1e400"));
     for extra in [
-        format!("\"nbf\":{}", NOW + 3600), format!("\"nbf\":{NOW}"), "\"jti\":\"1\"".into(), "\"scope\":\"admin\"".into(),
-        "\"Exp\":9999999999".into(), "\"\":0".into(), format!("\"x\":{}{}", "[".repeat(127), "]".repeat(127)),
+        format!("\"nbf\":{}", NOW + 3600),
+        format!("\"nbf\":{NOW}"),
+        "\"jti\":\"1\"".into(),
+        "\"scope\":\"admin\"".into(),
+        "\"Exp\":9999999999".into(),
+        "\"\":0".into(),
+        format!("\"x\":{}{}", "[".repeat(127), "]".repeat(127)),
         format!("\"x\":{}{}", "{\"a\":".repeat(190), "}".repeat(190)),
     ] {
         payloads.push(and(&extra));
@@ -231,7 +272,10 @@ fn shapes() -> Vec<(String, String)> {
         ("quoted", format!("\"{good}\"")),
         ("with a scheme", format!("Bearer {good}")),
         ("upper case", good.to_uppercase()),
-        ("JSON serialisation", json!({"payload": payload, "signatures": [{"signature": signature}]}).to_string()),
+        (
+            "JSON serialisation",
+            json!({"payload": payload, "signatures": [{"signature": signature}]}).to_string(),
+        ),
         ("16 KiB", forge(HEADER, &and(&format!("\"x\":\"{}\"", "a".repeat(16 * 1024))))),
         ("16 KiB of spaces", forge(HEADER, &format!("{text}{}", " ".repeat(12 * 1024)))),
         ("just over 2 KiB", forge(HEADER, &format!("{text}{}", " ".repeat(1_500)))),

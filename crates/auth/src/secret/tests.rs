@@ -8,9 +8,8 @@ fn directory() -> tempfile::TempDir {
 
 fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).expect("a directory");
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
-        .collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }
@@ -76,7 +75,10 @@ fn a_file_that_somebody_wrote_is_taken_as_it_is() {
     for (text, secret) in [
         ("0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef"),
         ("  0123456789abcdef 0123456789abcde\r\n\n", "0123456789abcdef 0123456789abcde"),
-        ("비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀\n", "비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀"),
+        (
+            "비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀\n",
+            "비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀비밀",
+        ),
     ] {
         fs::write(&path, text).expect("written");
         assert_eq!(load_or_create(&path).expect("a secret").expose_secret(), secret);

@@ -28,9 +28,20 @@ pub fn measure(
 ) -> Result<Load, BoxError> {
     let (script, list) = (place.join("wrk.lua"), place.join("targets"));
     std::fs::write(&script, SCRIPT)?;
-    std::fs::write(&list, targets.iter().map(|(path, token)| format!("{path} {token}\n")).collect::<String>())?;
+    std::fs::write(
+        &list,
+        targets.iter().map(|(path, token)| format!("{path} {token}\n")).collect::<String>(),
+    )?;
     let mut command = Command::new(wrk);
-    command.args(["-t", "1", "-c", &connections.to_string(), "-d", &format!("{}s", time.as_secs().max(1)), "-s"]);
+    command.args([
+        "-t",
+        "1",
+        "-c",
+        &connections.to_string(),
+        "-d",
+        &format!("{}s", time.as_secs().max(1)),
+        "-s",
+    ]);
     command.arg(&script).arg(format!("http://{address}/")).arg("--").arg(&list);
     let output = command.output()?;
     let text = String::from_utf8_lossy(&output.stdout);

@@ -4,10 +4,13 @@
 use super::{SAID, room};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::BigInt;
+use diesel::sqlite::Sqlite;
 use maru_domain::clock::Timestamp;
 use maru_domain::error::BoxError;
-use maru_store::schema::{messages, room_events, rooms, turns};
-use maru_store::types::{DbId, DbJson, DbTime};
+use maru_store::schema::{messages, room_events, turns};
+use maru_store::types::{DbId, DbJson, DbTime, sql};
 use serde_json::Map;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -84,7 +87,14 @@ impl Bare {
 #[expect(clippy::disallowed_methods, reason = "ids and times must only be new")]
 fn job(number: usize, done: oneshot::Sender<()>) -> Job {
     let new = || DbId(Uuid::now_v7());
-    Job { room: DbId(room(number).0), message: new(), reply: new(), turn: new(), now: DbTime(Timestamp::now()), done }
+    Job {
+        room: DbId(room(number).0),
+        message: new(),
+        reply: new(),
+        turn: new(),
+        now: DbTime(Timestamp::now()),
+        done,
+    }
 }
 
 fn commit(conn: &mut SqliteConnection, group: &[Job]) -> QueryResult<()> {
@@ -97,23 +107,44 @@ fn commit(conn: &mut SqliteConnection, group: &[Job]) -> QueryResult<()> {
     conn.batch_execute("COMMIT")
 }
 
+/// Raises a room's counters. diesel prepares an update of its own making anew at every use, which a yardstick should
+/// not; one of fixed text is prepared once.
+#[derive(QueryId)]
+struct TakeNumbers {
+    room: DbId,
+    now: DbTime,
+}
+
+impl QueryFragment<Sqlite> for TakeNumbers {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql(
+            "UPDATE rooms SET last_seq = last_seq + 3, last_message_seq = last_message_seq + 2, \
+             message_count = message_count + 2, version = version + 1, updated_at = ",
+        );
+        out.push_bind_param::<sql::Moment, _>(&self.now)?;
+        out.push_sql(", last_message_at = ");
+        out.push_bind_param::<sql::Moment, _>(&self.now)?;
+        out.push_sql(" WHERE ended_at IS NULL AND id = ");
+        out.push_bind_param::<sql::Id, _>(&self.room)?;
+        out.push_sql(" RETURNING last_seq, last_message_seq");
+        Ok(())
+    }
+}
+
+impl Query for TakeNumbers {
+    type SqlType = (BigInt, BigInt);
+}
+
+impl RunQueryDsl<SqliteConnection> for TakeNumbers {}
+
 fn send(conn: &mut SqliteConnection, job: &Job) -> QueryResult<()> {
     let (last_seq, last_message): (i64, i64) =
-        diesel::update(rooms::table.filter(rooms::id.eq(job.room)).filter(rooms::ended_at.is_null()))
-            .set((
-                rooms::last_seq.eq(rooms::last_seq + 3),
-                rooms::last_message_seq.eq(rooms::last_message_seq + 2),
-                rooms::message_count.eq(rooms::message_count + 2),
-                rooms::version.eq(rooms::version + 1),
-                rooms::updated_at.eq(job.now),
-                rooms::last_message_at.eq(Some(job.now)),
-            ))
-            .returning((rooms::last_seq, rooms::last_message_seq))
-            .get_result(conn)?;
+        TakeNumbers { room: job.room, now: job.now }.get_result(conn)?;
     message(conn, job, job.message, last_message - 1, ("user", SAID, "completed"))?;
     message(conn, job, job.reply, last_message, ("assistant", "", "pending"))?;
     turn(conn, job, last_message - 1)?;
-    let events = [("message_created", job.message), ("message_created", job.reply), ("turn_started", job.turn)];
+    let events =
+        [("message_created", job.message), ("message_created", job.reply), ("turn_started", job.turn)];
     for (seq, (kind, subject)) in (last_seq - 2..).zip(events) {
         diesel::insert_into(room_events::table)
             .values((

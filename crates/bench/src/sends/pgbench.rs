@@ -35,7 +35,14 @@ impl Pgbench {
         let mut command = Command::new(&self.program);
         command.args(["--no-vacuum", "--protocol=prepared", "--jobs=2"]);
         command.arg(format!("--client={connections}")).arg(format!("--transactions={each}"));
-        command.args(["-D", "n=0", "-D", &format!("each={each}"), "-D", &format!("base={}", self.runs * RUN)]);
+        command.args([
+            "-D",
+            "n=0",
+            "-D",
+            &format!("each={each}"),
+            "-D",
+            &format!("base={}", self.runs * RUN),
+        ]);
         command.arg("--file").arg(&self.script).arg(&self.url).stdin(Stdio::null());
         let output = command.output()?;
         let text = String::from_utf8_lossy(&output.stdout);

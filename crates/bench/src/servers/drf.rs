@@ -26,7 +26,10 @@ impl Drf {
         let bin = environment(place, &source.join("requirements.txt"))?;
         let directory = place.directory("drf")?;
         let database = directory.join("db.sqlite3");
-        let prepared = command(&bin.join("python"), &source, &database).arg("prepare.py").arg(users.to_string()).output()?;
+        let prepared = command(&bin.join("python"), &source, &database)
+            .arg("prepare.py")
+            .arg(users.to_string())
+            .output()?;
         if !prepared.status.success() {
             return Err(format!("prepare.py: {}", String::from_utf8_lossy(&prepared.stderr)).into());
         }

@@ -34,7 +34,8 @@ impl Maru {
         command.arg("serve").args(["--bind", &address.to_string()]);
         command.arg("--store").arg(format!("sqlite:{}", directory.join("maru.db").display()));
         // What this shell has set for maru must not change what is measured.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MARU__")) {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MARU__"))
+        {
             command.env_remove(name);
         }
         let log = File::create(directory.join("log"))?;
@@ -46,7 +47,8 @@ impl Maru {
     pub fn register(&mut self, users: usize) -> Result<(), BoxError> {
         for number in self.tokens.len()..users {
             let body = format!(r#"{{"username":"bench-{number}","password":"a-long-password"}}"#);
-            let answer = load::once(self.address, load::request("POST", "/api/register/", "none", Some(&body)))?;
+            let answer =
+                load::once(self.address, load::request("POST", "/api/register/", "none", Some(&body)))?;
             let answer: Value = serde_json::from_slice(&answer)?;
             let token = answer["token"].as_str().ok_or("registering gave no token")?;
             self.tokens.push(token.to_owned());

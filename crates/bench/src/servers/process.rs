@@ -18,7 +18,11 @@ pub fn cpu_seconds(pid: u32) -> Result<f64, BoxError> {
         }
     }
     let is_ours = |own: u32, parent: u32| own == pid || parent == pid;
-    Ok(parents.iter().filter(|(own, (parent, _))| is_ours(**own, *parent)).map(|(_, (_, seconds))| seconds).sum())
+    Ok(parents
+        .iter()
+        .filter(|(own, (parent, _))| is_ours(**own, *parent))
+        .map(|(_, (_, seconds))| seconds)
+        .sum())
 }
 
 /// Parent and seconds, of a line of `/proc/PID/stat`. The name, in brackets, may hold anything.

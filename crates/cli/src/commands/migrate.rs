@@ -2,7 +2,7 @@
 
 use crate::arguments::MigrateArguments;
 use crate::output::Output;
-use maru_app::Settings;
+use maru_app::{Settings, database};
 use maru_domain::error::BoxError;
 use serde_json::json;
 use std::process::ExitCode;
@@ -13,10 +13,9 @@ pub async fn run(
     settings: &Settings,
     output: &Output,
 ) -> Result<ExitCode, BoxError> {
-    let location = settings.location()?;
-    let store = location.shown();
+    let store = database::shown(settings)?;
     if arguments.status {
-        let missing = maru_store::pending(&location).await?;
+        let missing = database::pending(settings).await?;
         let text = if missing.is_empty() {
             format!("{store} is up to date")
         } else {
@@ -25,7 +24,7 @@ pub async fn run(
         output.say(&json!({ "store": store, "pending": missing }), &text);
         return Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    let done = maru_store::migrate(&location).await?;
+    let done = database::migrate(settings).await?;
     let text = if done.is_empty() {
         format!("{store} was up to date")
     } else {

@@ -120,7 +120,7 @@ impl Accounts {
         once: Option<OnceKey>,
     ) -> Result<Once<SignedIn>, Fault> {
         let now = self.ports.clock.now();
-        let user = self.checked(registration, Some(origin), now).await?;
+        let user = self.checked(registration, Some(origin), once.is_some(), now).await?;
         let session = self.new_session(now);
         let made = self.ports.users.register(user, Some(session), once).await.map_err(name_taken)?;
         match made {
@@ -135,7 +135,7 @@ impl Accounts {
     /// # Errors
     /// As [`Accounts::register`], without a limit.
     pub async fn create(&self, registration: Registration) -> Result<User, Fault> {
-        let user = self.checked(registration, None, self.ports.clock.now()).await?;
+        let user = self.checked(registration, None, false, self.ports.clock.now()).await?;
         match self.ports.users.register(user, None, None).await.map_err(name_taken)? {
             Once::Done((user, _)) | Once::Replayed((user, _)) => Ok(user),
             Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
@@ -146,12 +146,15 @@ impl Accounts {
         &self,
         registration: Registration,
         limited: Option<&Origin>,
+        may_be_a_retry: bool,
         now: Timestamp,
     ) -> Result<NewUser, Fault> {
         let username = normalised_name(&registration.username);
         let mut faults = registration.faults(&username);
-        // A taken name is told together with the other faults, and before a hash is paid for.
-        if !faults.iter().any(|fault| fault.field == "username")
+        // A taken name is told together with the other faults, and before a hash is paid for. A
+        // retry finds the name that it has taken itself: only the store can tell, by the key.
+        if !may_be_a_retry
+            && !faults.iter().any(|fault| fault.field == "username")
             && self.ports.users.credentials(username.clone()).await?.is_some()
         {
             faults.insert(0, FieldFault { field: "username", rule: FieldRule::Taken });
@@ -240,7 +243,7 @@ impl Accounts {
         let live = found.filter(|(session, _)| session.revoked_at.is_none() && session.expires_at > now);
         let (session, user) = live.ok_or_else(|| Fault::new(&codes::INVALID_TOKEN))?;
         if is_stale(Some(session.last_used_at), now) {
-            self.ports.sessions.touch(id, now).await?;
+            noted(self.ports.sessions.touch(id, now).await);
         }
         identity(user, Via::Session(id), Some(session.expires_at))
     }
@@ -251,7 +254,7 @@ impl Accounts {
             found.filter(|(key, _)| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now));
         let (key, user) = live.ok_or_else(|| Fault::new(&codes::INVALID_TOKEN))?;
         if is_stale(key.last_used_at, now) {
-            self.ports.keys.touch(key.id, now).await?;
+            noted(self.ports.keys.touch(key.id, now).await);
         }
         identity(user, Via::Key(key.id), key.expires_at)
     }
@@ -377,8 +380,11 @@ impl Accounts {
         if name.is_empty() {
             return Err(Fault::fields(vec![FieldFault { field: "name", rule: FieldRule::Blank }]));
         }
-        if name.chars().count() > 100 || has_control(name) {
+        if name.chars().count() > 100 {
             return Err(Fault::fields(vec![FieldFault { field: "name", rule: FieldRule::TooLong(100) }]));
+        }
+        if has_control(name) {
+            return Err(Fault::fields(vec![FieldFault { field: "name", rule: FieldRule::Characters }]));
         }
         let (secret, hash) = self.ports.key_maker.make();
         let id = KeyId(self.ports.ids.next());
@@ -439,6 +445,16 @@ fn identity(user: User, via: Via, expires_at: Option<Timestamp>) -> Result<Ident
         Ok(Identity { user: Arc::new(user), via, expires_at })
     } else {
         Err(Fault::new(&codes::ACCOUNT_INACTIVE))
+    }
+}
+
+/// A last use that could not be noted is no reason to turn its owner away.
+fn noted(outcome: Result<(), StoreError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "could not note the last use of a credential"
+        );
     }
 }
 

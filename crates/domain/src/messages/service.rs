@@ -17,6 +17,8 @@ use crate::turns::{Engine, Settled, Turn, Watch};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
 /// How many turns may wait in a room.
 const QUEUE_LIMIT: i64 = 20;
@@ -58,7 +60,7 @@ impl Sending {
     /// Waits for the end of the turn. Dropping this does not stop it.
     ///
     /// # Errors
-    /// When the store is away.
+    /// `DRAINING` when the server stops before the turn has ended, or when the store is away.
     pub async fn settled(self) -> Result<(Sent, Settled), Fault> {
         let settled = self.engine.wait_on(self.watch).await?;
         Ok((self.sent, settled))
@@ -92,13 +94,39 @@ impl Messages {
         fail_point!("turn.authorized");
         self.check_may_run(request.model.as_deref())?;
         let send = self.new_send(target, request);
-        let turn_id = send.turn_id;
+        let messages = self.clone();
+        self.of_the_server(async move { messages.store_and_start(send).await }).await
+    }
+
+    /// Does a piece of work as a task of the server: a client that leaves now must not leave a turn
+    /// that is stored, leased to us and run by nobody.
+    async fn of_the_server<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (tell, told) = oneshot::channel();
+        let task = async move {
+            let _ = tell.send(work.await);
+        };
+        self.engine.ports.spawner.spawn(Box::pin(task.instrument(Span::current())));
+        told.await.map_err(|_| Fault::new(&codes::INTERNAL))?
+    }
+
+    async fn store_and_start(&self, send: NewSend) -> Result<Once<Sending>, Fault> {
         // Whoever waits must wait before the turn can end.
-        let watch = self.engine.watch(turn_id);
+        let watch = self.engine.watch(send.turn_id);
         fail_point!("turn.before_transaction");
         let stored = stored(self.store.send(send).await?)?;
         fail_point!("turn.after_commit");
-        Ok(stored.map(|sent| self.go_on(*sent, watch)))
+        Ok(self.start_stored(stored, watch).await)
+    }
+
+    async fn start_stored(&self, stored: Once<Box<Sent>>, watch: Watch) -> Once<Sending> {
+        match stored {
+            Once::Done(sent) => Once::Done(self.go_on(*sent, watch).await),
+            Once::Replayed(sent) => Once::Replayed(self.go_on(*sent, watch).await),
+            Once::KeyReused => Once::KeyReused,
+        }
     }
 
     fn check_may_run(&self, model: Option<&str>) -> Result<(), Fault> {
@@ -211,9 +239,14 @@ impl Messages {
             lease: self.engine.lease(),
             now: self.clock.now(),
         };
-        let watch = self.engine.watch(again.turn_id);
-        match stored(self.store.regenerate(again).await?)? {
-            Once::Done(sent) | Once::Replayed(sent) => Ok(self.go_on(*sent, watch)),
+        let messages = self.clone();
+        let work = async move {
+            let watch = messages.engine.watch(again.turn_id);
+            let stored = stored(messages.store.regenerate(again).await?)?;
+            Ok(messages.start_stored(stored, watch).await)
+        };
+        match self.of_the_server(work).await? {
+            Once::Done(sending) | Once::Replayed(sending) => Ok(sending),
             Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
         }
     }
@@ -234,10 +267,10 @@ impl Messages {
     }
 
     /// Starts what was stored now, or attaches to what was stored before.
-    fn go_on(&self, sent: Sent, watch: Watch) -> Sending {
+    async fn go_on(&self, sent: Sent, watch: Watch) -> Sending {
         let watch = if watch.is_for(sent.turn.id) { watch } else { self.engine.watch(sent.turn.id) };
         for turn in &sent.interrupted {
-            self.engine.stop(*turn);
+            self.engine.stop(*turn).await;
         }
         if sent.claimed {
             self.engine.start(Claimed { turn: sent.turn.clone(), reply: String::new() });

@@ -4,9 +4,9 @@
 use super::ports::{Claimed, Lease, Models, Spawner, StreamBuffer, TurnStore};
 use super::registry::{Registry, Settled, Stop, Watch};
 use super::run::Run;
-use super::{Budget, TurnView};
+use super::{Budget, TurnStatus, TurnView};
 use crate::clock::Clock;
-use crate::error::StoreError;
+use crate::error::{Fault, StoreError, codes};
 use crate::events::ports::{Bus, Notice};
 use crate::ids::{InstanceId, RoomId, TurnId};
 use futures_util::stream::BoxStream;
@@ -73,7 +73,7 @@ impl EngineSettings {
 
 /// Runs turns.
 pub struct Engine {
-    pub(super) ports: EnginePorts,
+    pub(crate) ports: EnginePorts,
     pub(super) settings: EngineSettings,
     pub(super) registry: Arc<Registry>,
     draining: AtomicBool,
@@ -113,6 +113,8 @@ impl Engine {
     /// Runs a turn whose lease is ours, as a task of the server.
     pub fn start(self: &Arc<Self>, claimed: Claimed) {
         let Some(running) = self.registry.begin(claimed.turn.id) else {
+            // The run that is under way has lost its lease to this claim and can write no more.
+            self.registry.stop(claimed.turn.id, Stop::Gone);
             return;
         };
         let engine = Arc::clone(self);
@@ -122,7 +124,10 @@ impl Engine {
             let run = Run::new(Arc::clone(&engine), running, claimed);
             let next = match AssertUnwindSafe(run.finish()).catch_unwind().await {
                 Ok(queued) => queued,
-                Err(_) => engine.after_panic(turn).await,
+                Err(_) => {
+                    tracing::error!(turn = %turn.id, "a run has panicked");
+                    engine.end_as_broken(turn).await
+                }
             };
             engine.idle.send_modify(|running| *running -= 1);
             if next && !engine.is_draining() {
@@ -143,22 +148,24 @@ impl Engine {
 
     /// Keeps leases alive, takes up orphans and listens for cancels, until the server stops.
     pub async fn heartbeat(self: Arc<Self>, stop: tokio_util::sync::CancellationToken) {
-        let mut notices = self.ports.bus.listen();
-        // The beat is not put off by notices, however many come.
-        let mut next_beat = self.ports.clock.sleep(self.settings.heartbeat);
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = &mut next_beat => {
-                    self.beat().await;
-                    next_beat = self.ports.clock.sleep(self.settings.heartbeat);
-                }
-                Some(notice) = notices.next() => {
-                    if let Notice::Cancel(turn) = notice {
-                        self.registry.stop(turn, Stop::Cancelled);
-                    }
-                }
+        // Beside each other: notices, however many come, put no beat off, and a slow store no notice.
+        let beats = async {
+            loop {
+                self.ports.clock.sleep(self.settings.heartbeat).await;
+                self.beat().await;
             }
+        };
+        let notices = self.ports.bus.listen().for_each(async |notice| {
+            if let Notice::Cancel(turn) = notice {
+                self.registry.stop(turn, Stop::Cancelled);
+            }
+        });
+        // A bus that falls silent for good is no reason to stop the heart.
+        let notices = notices.then(|()| std::future::pending::<()>());
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = beats => {}
+            () = notices => {}
         }
     }
 
@@ -172,7 +179,9 @@ impl Engine {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "could not renew leases")
+                    tracing::warn!(error = &error as &dyn std::error::Error, "could not renew leases");
+                    // Or it could take up what it runs itself.
+                    return;
                 }
             }
         }
@@ -184,8 +193,8 @@ impl Engine {
     /// Waits for the end of a turn, wherever it runs.
     ///
     /// # Errors
-    /// When the store is away.
-    pub async fn wait(&self, turn: TurnId) -> Result<Settled, StoreError> {
+    /// `DRAINING` when the server stops before the turn has ended, or when the store is away.
+    pub async fn wait(&self, turn: TurnId) -> Result<Settled, Fault> {
         self.wait_on(self.watch(turn)).await
     }
 
@@ -195,33 +204,40 @@ impl Engine {
     }
 
     /// Waits for the end of a turn at a place taken before.
-    pub(crate) async fn wait_on(&self, mut watch: Watch) -> Result<Settled, StoreError> {
-        // A turn of this process settles through the registry at once; the store is asked now and
-        // then for those that run elsewhere.
+    pub(crate) async fn wait_on(&self, mut watch: Watch) -> Result<Settled, Fault> {
         loop {
-            let known = watch.settled.borrow_and_update().clone();
-            if let Some(known) = known {
-                return Ok(known.as_ref().clone());
-            }
-            let handed_over = tokio::select! {
-                changed = watch.settled.changed() => {
-                    if changed.is_ok() {
-                        continue;
-                    }
-                    true
-                }
-                () = self.ports.clock.sleep(ASK_STORE_EVERY) => false,
-            };
-            if !handed_over && self.registry.is_running(watch.turn) {
-                continue;
-            }
-            if let Some(settled) = self.stored_end(watch.turn).await? {
+            if let Some(settled) = self.look(&mut watch).await? {
                 return Ok(settled);
             }
-            if handed_over {
-                watch = self.watch(watch.turn);
+        }
+    }
+
+    /// The end of a turn, if it has one. Otherwise returns when there may be news: the turn was
+    /// begun, ended or handed over here, or it is time to look again what another instance does.
+    pub(super) async fn look(&self, watch: &mut Watch) -> Result<Option<Settled>, Fault> {
+        let known = watch.settled.borrow().clone();
+        if let Some(known) = known {
+            return Ok(Some(known.as_ref().clone()));
+        }
+        // A turn of this process settles through the registry; the store tells of all others.
+        let elsewhere = !self.registry.is_running(watch.turn);
+        if elsewhere {
+            let ended = self.stored_end(watch.turn).await?;
+            if ended.is_some() {
+                return Ok(ended);
+            }
+            if self.is_draining() {
+                return Err(Fault::new(&codes::DRAINING).retry_after(Duration::from_secs(1)));
             }
         }
+        let forgotten = tokio::select! {
+            changed = watch.settled.changed() => changed.is_err(),
+            () = self.ports.clock.sleep(ASK_STORE_EVERY), if elsewhere => false,
+        };
+        if forgotten {
+            *watch = self.watch(watch.turn);
+        }
+        Ok(None)
     }
 
     async fn stored_end(&self, turn: TurnId) -> Result<Option<Settled>, StoreError> {
@@ -240,19 +256,17 @@ impl Engine {
     ///
     /// # Errors
     /// When the store is away.
-    pub async fn cancel(&self, turn: TurnId) -> Result<Option<TurnView>, StoreError> {
+    pub async fn cancel(&self, turn: TurnId) -> Result<Option<TurnView>, Fault> {
         let watch = self.watch(turn);
         let Some(view) = self.ports.store.request_cancel(turn, self.ports.clock.now()).await? else {
             return Ok(None);
         };
-        if view.turn.status.is_terminal() {
-            if !self.registry.is_running(turn) {
-                self.registry
-                    .settle(turn, Some(Settled::Ended { view: Box::new(view.clone()), version: None }));
-            }
-            return Ok(Some(view));
-        }
+        // One that has ended may still be about to tell the last of it.
         if !self.registry.stop(turn, Stop::Cancelled) {
+            if view.turn.status.is_terminal() {
+                self.ended_by_us(&view, view.turn.fence).await;
+                return Ok(Some(view));
+            }
             self.ports.bus.publish(Notice::Cancel(turn)).await;
         }
         // The runner knows more of the text than the store: give it a second to end the turn itself.
@@ -262,22 +276,51 @@ impl Engine {
                 Settled::Withdrawn(_) | Settled::Gone => Ok(None),
             },
             () = self.ports.clock.sleep(CANCEL_PATIENCE) => {
-                self.ports.store.force_cancel(turn, self.ports.clock.now()).await
+                let forced = self.ports.store.force_cancel(turn, self.ports.clock.now()).await?;
+                if let Some(forced) = &forced {
+                    self.ended_by_us(forced, view.turn.fence).await;
+                }
+                Ok(forced)
             }
         }
     }
 
-    /// Tells the runner of a turn that somebody wants it to stop, which the store knows already.
-    pub(crate) fn stop(&self, turn: TurnId) {
-        self.registry.stop(turn, Stop::Cancelled);
+    /// Tells whoever waits for or reads a turn that has ended and that nobody here runs. `fence` is
+    /// the one that its runner had, if it had one.
+    async fn ended_by_us(&self, view: &TurnView, fence: i64) {
+        let turn = view.turn.id;
+        if view.turn.status == TurnStatus::Cancelled {
+            if view.turn.fence != fence {
+                // Shuts a runner out that lives on, as the new fence does in the store.
+                self.ports.buffer.open(turn, view.turn.fence).await;
+            }
+            self.ports.buffer.close(turn, view.turn.fence).await;
+        }
+        self.registry.settle(turn, Some(Settled::Ended { view: Box::new(view.clone()), version: None }));
+    }
+
+    /// Tells the runner of a turn, wherever it is, that the store knows of somebody who wants it to stop.
+    pub(crate) async fn stop(&self, turn: TurnId) {
+        if !self.registry.stop(turn, Stop::Cancelled) {
+            self.ports.bus.publish(Notice::Cancel(turn)).await;
+        }
     }
 
     /// Tells the runners of turns whose room is gone.
     pub fn abandon(&self, turns: impl IntoIterator<Item = TurnId>) {
         for turn in turns {
-            if !self.registry.stop(turn, Stop::Gone) {
-                self.registry.settle(turn, Some(Settled::Gone));
+            if self.registry.stop(turn, Stop::Gone) {
+                continue;
             }
+            self.registry.settle(turn, Some(Settled::Gone));
+            let ports = self.ports.clone();
+            self.ports.spawner.spawn(Box::pin(async move {
+                ports.bus.publish(Notice::Cancel(turn)).await;
+                // The runner may be dead, and readers wait for more.
+                if let Some(stream) = ports.buffer.read(turn, u64::MAX).await {
+                    ports.buffer.close(turn, stream.fence).await;
+                }
+            }));
         }
     }
 

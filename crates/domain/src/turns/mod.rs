@@ -1,5 +1,6 @@
 //! Turns: one user message and its reply, from the send to one of four final states.
 
+mod away;
 mod engine;
 mod model;
 pub mod ports;

@@ -76,6 +76,13 @@ impl Registry {
         Some(Running { stop: entry.stop.subscribe() })
     }
 
+    /// Tells everybody who waits that there is a stream now.
+    pub(super) fn begun(&self, turn: TurnId) {
+        if let Some(entry) = self.lock().get(&turn) {
+            entry.settled.send_modify(|_| {});
+        }
+    }
+
     /// Tells everybody who waits; the turn is no longer run here.
     pub(super) fn settle(&self, turn: TurnId, settled: Option<Settled>) {
         if let Some(entry) = self.lock().remove(&turn) {
@@ -109,8 +116,8 @@ impl Registry {
     }
 }
 
-/// Somebody who waits for a turn to settle in this process. The sender vanishes without a value
-/// when the turn was handed over.
+/// Somebody who waits for a turn to settle in this process, and hears when it is begun. The sender
+/// vanishes without a value when the turn was handed over.
 pub struct Watch {
     registry: Arc<Registry>,
     pub(super) turn: TurnId,
@@ -137,5 +144,45 @@ impl Drop for Watch {
 impl Entry {
     fn new() -> Self {
         Self { stop: watch::Sender::new(None), settled: watch::Sender::new(None), running: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    const TURN: TurnId = TurnId(Uuid::from_u128(7));
+
+    #[test]
+    fn a_turn_that_settled_leaves_nothing() {
+        let registry = Arc::new(Registry::default());
+        let (early, running) = (registry.watch(TURN), registry.begin(TURN));
+        let late = registry.watch(TURN);
+        assert!(registry.begin(TURN).is_none(), "it is run once");
+        registry.settle(TURN, Some(Settled::Gone));
+        assert!(registry.lock().is_empty());
+        assert!([&early, &late].iter().all(|watch| watch.settled.borrow().is_some()));
+        assert!(running.is_some());
+    }
+
+    #[test]
+    fn whoever_waits_for_what_runs_elsewhere_leaves_nothing() {
+        let registry = Arc::new(Registry::default());
+        let (first, second) = (registry.watch(TURN), registry.watch(TURN));
+        drop(first);
+        assert_eq!(registry.lock().len(), 1, "the other still waits");
+        drop(second);
+        assert!(registry.lock().is_empty());
+    }
+
+    #[test]
+    fn a_waiter_that_leaves_takes_no_running_turn_with_it() {
+        let registry = Arc::new(Registry::default());
+        let watch = registry.watch(TURN);
+        let mut running = registry.begin(TURN).unwrap();
+        drop(watch);
+        assert!(registry.stop(TURN, Stop::Cancelled));
+        assert_eq!(*running.stop.borrow_and_update(), Some(Stop::Cancelled));
     }
 }

@@ -1,9 +1,10 @@
 //! One run of one turn, from the lease to the end.
 
+use super::away::{STORE_PAUSE, interrupted_error};
 use super::ports::{Checkpoint, Claimed, Ended, Ending, Finish, ModelError, ModelFault, Pieces, Written};
 use super::registry::{Running, Settled, SettledVersion, Stop};
 use super::transcript::{CHECKPOINT_BYTES, CHECKPOINT_EVERY, COALESCE, Transcript};
-use super::{Engine, Turn, TurnError, TurnStatus, TurnView};
+use super::{Engine, TurnError, TurnStatus, TurnView};
 use crate::error::StoreError;
 use crate::events::ports::Notice;
 use crate::fail_point;
@@ -15,17 +16,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::Instrument;
 
-/// How long the end of a turn is offered to a store that is away. Then the lease has long expired,
-/// and whoever takes the turn over ends it.
-const FINISH_TRIES: u32 = 60;
-const FINISH_PAUSE: Duration = Duration::from_millis(500);
-
 pub(super) struct Run {
     engine: Arc<Engine>,
     running: Running,
     claimed: Claimed,
     transcript: Transcript,
     own_writes: i64,
+    /// The last checkpoint failed: the next one waits for its second to be over.
+    store_is_away: bool,
 }
 
 /// Why the model's stream is read no further.
@@ -35,11 +33,20 @@ enum Break {
     Stopped(Stop),
     /// The turn has ended or was taken over: nothing more may be written.
     Fenced,
+    /// The store refuses what it is given or asked, or was away for too long.
+    Broken(StoreError),
 }
 
 impl Run {
     pub(super) fn new(engine: Arc<Engine>, running: Running, claimed: Claimed) -> Self {
-        Self { engine, running, claimed, transcript: Transcript::default(), own_writes: 0 }
+        Self {
+            engine,
+            running,
+            claimed,
+            transcript: Transcript::default(),
+            own_writes: 0,
+            store_is_away: false,
+        }
     }
 
     fn id(&self) -> TurnId {
@@ -52,18 +59,23 @@ impl Run {
         let span = tracing::info_span!("turn", turn = %turn.id, room = %turn.room_id, attempt = turn.attempt);
         async move {
             fail_point!("turn.lease_taken");
+            self.engine.ports.buffer.open(self.id(), self.claimed.turn.fence).await;
+            self.engine.registry.begun(self.id());
             if let Some(status) = self.decided_already() {
                 self.transcript.text = std::mem::take(&mut self.claimed.reply);
                 let error = (status == TurnStatus::Interrupted).then(interrupted_error);
                 return self.end(status, error, false).await;
             }
-            self.engine.ports.buffer.open(self.id(), self.claimed.turn.fence).await;
             match self.generate().await {
                 Break::Ended => self.end_of_reply().await,
                 Break::Failed(error) => self.end_of_failure(error).await,
                 Break::Stopped(Stop::Cancelled) => self.end(TurnStatus::Cancelled, None, false).await,
                 Break::Stopped(Stop::HandOver) => self.hand_over().await,
                 Break::Stopped(Stop::Gone) | Break::Fenced => self.give_up().await,
+                Break::Broken(error) => {
+                    tracing::error!(error = &error as &dyn Error, "the store stops the turn");
+                    self.engine.end_as_broken(self.claimed.turn).await
+                }
             }
         }
         .instrument(span)
@@ -92,17 +104,16 @@ impl Run {
     }
 
     async fn connect(&mut self) -> Result<Pieces, Break> {
-        let ports = self.engine.ports.clone();
+        let engine = Arc::clone(&self.engine);
         let budget = self.engine.settings.budget;
         let id = self.id();
         let asked = async move {
             let limit = i64::try_from(budget.messages.max(1)).unwrap_or(i64::MAX);
-            let source = match ports.store.prompt(id, limit).await {
+            let ports = &engine.ports;
+            let source = match engine.patiently(|| ports.store.prompt(id, limit)).await {
                 Ok(Some(source)) => source,
                 Ok(None) => return Err(Break::Stopped(Stop::Gone)),
-                Err(error) => {
-                    return Err(Break::Failed(ModelError::new(ModelFault::Unreachable, error.to_string())));
-                }
+                Err(error) => return Err(Break::Broken(error)),
             };
             let model = ports.models.resolve(source.model.as_deref());
             let model = model.ok_or_else(|| {
@@ -135,6 +146,9 @@ impl Run {
                     if let Some(end) = self.checkpoint().await {
                         return end;
                     }
+                    if self.transcript.unstored() > 0 {
+                        store = Some(self.timer(CHECKPOINT_EVERY));
+                    }
                     continue;
                 }
                 piece = pieces.next() => piece,
@@ -156,12 +170,13 @@ impl Run {
                 self.publish().await;
                 continue;
             }
-            if self.transcript.unstored() >= CHECKPOINT_BYTES {
+            if self.transcript.unstored() >= CHECKPOINT_BYTES && !self.store_is_away {
                 store = None;
                 if let Some(end) = self.checkpoint().await {
                     return end;
                 }
-            } else if store.is_none() {
+            }
+            if store.is_none() && self.transcript.unstored() > 0 {
                 store = Some(self.timer(CHECKPOINT_EVERY));
             }
             if publish.is_none() && self.transcript.has_unpublished() {
@@ -223,6 +238,7 @@ impl Run {
             };
             match self.engine.ports.store.checkpoint(checkpoint).await {
                 Ok(Written::Kept) => {
+                    self.store_is_away = false;
                     self.own_writes += 1;
                     self.claimed.turn.status = TurnStatus::Streaming;
                     self.transcript.mark_stored();
@@ -230,14 +246,18 @@ impl Run {
                 }
                 Ok(Written::CancelRequested) => return Some(Break::Stopped(Stop::Cancelled)),
                 Ok(Written::Fenced) => return Some(Break::Fenced),
+                Err(error @ (StoreError::Internal(_) | StoreError::Conflict(_))) => {
+                    return Some(Break::Broken(error));
+                }
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn Error, "could not store partial text");
+                    self.store_is_away = true;
                     if self.claimed.turn.status == TurnStatus::Streaming {
                         return None;
                     }
                     tokio::select! {
                         stop = stopped(&mut self.running) => return Some(Break::Stopped(stop)),
-                        () = self.engine.ports.clock.sleep(FINISH_PAUSE) => {}
+                        () = self.engine.ports.clock.sleep(STORE_PAUSE) => {}
                     }
                 }
             }
@@ -278,31 +298,22 @@ impl Run {
         };
         fail_point!("turn.before_final_commit");
         let text = ending.text.clone();
-        match self.commit(ending).await {
+        match self.engine.patiently(|| self.engine.ports.store.finish(ending.clone())).await {
             Ok(Some(ended)) => {
                 fail_point!("turn.after_final_commit");
                 self.tell(ended, text, withdraw).await
             }
             Ok(None) => self.give_up().await,
+            Err(error @ (StoreError::Internal(_) | StoreError::Conflict(_))) => {
+                tracing::error!(error = &error as &dyn Error, "the store refuses the end of the turn");
+                self.engine.end_as_broken(self.claimed.turn.clone()).await
+            }
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn Error,
                     "could not store the end of the turn; it will be taken over"
                 );
                 self.give_up().await
-            }
-        }
-    }
-
-    async fn commit(&mut self, ending: Ending) -> Result<Option<Ended>, StoreError> {
-        let mut tries = 0;
-        loop {
-            match self.engine.ports.store.finish(ending.clone()).await {
-                Err(StoreError::Unavailable { .. }) if tries < FINISH_TRIES => {
-                    tries += 1;
-                    self.engine.ports.clock.sleep(FINISH_PAUSE).await;
-                }
-                done => return done,
             }
         }
     }
@@ -361,47 +372,6 @@ impl Run {
         self.engine.registry.settle(id, settled);
         // Whoever ended the turn may have been unable to see who waits behind it.
         true
-    }
-}
-
-impl Engine {
-    /// A panic in a run is a bug of ours and must not leave a turn without an end.
-    pub(super) async fn after_panic(&self, turn: Turn) -> bool {
-        tracing::error!(turn = %turn.id, "a run has panicked");
-        let reply = match self.ports.store.find(turn.id).await {
-            Ok(Some(view)) => view.reply,
-            _ => String::new(),
-        };
-        let error =
-            TurnError { code: "internal".to_owned(), detail: "something went wrong on our side".to_owned() };
-        let ending = Ending {
-            turn: turn.id,
-            fence: turn.fence,
-            status: TurnStatus::Failed,
-            text: reply,
-            usage: None,
-            error: Some(error),
-            withdraw: turn.withdraw_on_failure,
-            now: self.ports.clock.now(),
-        };
-        let settled = match self.ports.store.finish(ending).await {
-            Ok(Some(ended)) if turn.withdraw_on_failure => Some(Settled::Withdrawn(Box::new(ended.turn))),
-            Ok(_) => None,
-            Err(error) => {
-                tracing::error!(error = &error as &dyn Error, "could not end a turn after a panic");
-                None
-            }
-        };
-        self.ports.buffer.close(turn.id, turn.fence).await;
-        self.registry.settle(turn.id, settled);
-        true
-    }
-}
-
-fn interrupted_error() -> TurnError {
-    TurnError {
-        code: "interrupted".to_owned(),
-        detail: "the server stopped in the middle of the reply; send the message again".to_owned(),
     }
 }
 

@@ -37,9 +37,9 @@ impl Turns {
     /// Waits for the end of a turn, wherever it runs.
     ///
     /// # Errors
-    /// When the store is away.
+    /// `DRAINING` when the server stops before the turn has ended, or when the store is away.
     pub async fn wait(&self, turn: TurnId) -> Result<Settled, Fault> {
-        Ok(self.engine.wait(turn).await?)
+        self.engine.wait(turn).await
     }
 
     /// Stops a turn of a room. A finished turn is answered as it is.
@@ -70,8 +70,9 @@ impl Turns {
         if self.store.find(turn).await?.is_none() {
             return Err(Fault::new(&codes::TURN_NOT_FOUND));
         }
+        let have = after.is_none().then_some(0);
         let follower =
-            Follower { turns: self.clone(), turn, at: after, waiting: VecDeque::new(), over: false };
+            Follower { turns: self.clone(), turn, at: after, have, waiting: VecDeque::new(), over: false };
         Ok(stream::unfold(follower, |mut follower| async move {
             let event = follower.next().await?;
             Some((event, follower))
@@ -86,6 +87,8 @@ struct Follower {
     turn: TurnId,
     /// The last event that the reader has.
     at: Option<TurnEventId>,
+    /// How many bytes of the text the reader has, where that is known.
+    have: Option<usize>,
     waiting: VecDeque<TurnEvent>,
     over: bool,
 }
@@ -107,67 +110,114 @@ impl Follower {
     async fn look(&mut self) {
         let n = self.at.map_or(0, |at| at.n);
         let Some(buffered) = self.turns.buffer.read(self.turn, n).await else {
-            return self.without_buffer().await;
+            // The turn has not begun, runs elsewhere, or ended long ago.
+            return self.end(None).await;
         };
         let other_fence = self.at.is_some_and(|at| at.fence != buffered.fence);
-        let lost = n + 1 < buffered.first || n > buffered.last;
+        let lost = n.saturating_add(1) < buffered.first || n > buffered.last;
         if other_fence || lost {
-            return self.reset().await;
+            return self.reset(buffered.fence).await;
         }
         for (n, text) in buffered.deltas {
             let id = TurnEventId { turn: self.turn, fence: buffered.fence, n };
             self.at = Some(id);
+            self.have = self.have.map(|have| have + text.len());
             self.waiting.push_back(TurnEvent::Delta { id, text: text.to_string() });
         }
-        if buffered.closed && self.waiting.is_empty() {
-            return self.end().await;
+        if !self.waiting.is_empty() {
+            return;
         }
-        if self.waiting.is_empty() {
-            let changed = self.turns.buffer.changed(self.turn, self.at.map_or(0, |at| at.n));
-            changed.await;
-        }
-    }
-
-    /// Nothing is buffered: the turn has not begun, runs elsewhere, or ended long ago.
-    async fn without_buffer(&mut self) {
-        match self.turns.wait(self.turn).await {
-            Ok(Settled::Ended { view, .. }) => self.finish_with(*view),
-            Ok(Settled::Withdrawn(_) | Settled::Gone) => self.finish(TurnEvent::Gone),
-            // The reader comes again and finds the store back, or a clear error.
-            Err(_) => self.over = true,
+        if buffered.closed {
+            self.end(Some(buffered.fence)).await;
+        } else {
+            self.turns.buffer.changed(self.turn, n).await;
         }
     }
 
     /// The reader's place cannot be found: the text so far instead, when the buffer holds all of it.
     /// The store may lag behind the buffer, so its text has no place in the numbering; then the
     /// reader gets the whole text at the end.
-    async fn reset(&mut self) {
+    async fn reset(&mut self, fence: i64) {
+        self.have = None;
         match self.turns.buffer.read(self.turn, 0).await {
             Some(whole) if whole.first == 1 && !whole.closed => {
-                let text = whole.deltas.iter().map(|(_, text)| text.as_ref()).collect();
+                let text: String = whole.deltas.iter().map(|(_, text)| text.as_ref()).collect();
                 let id = TurnEventId { turn: self.turn, fence: whole.fence, n: whole.last };
                 self.at = Some(id);
+                self.have = Some(text.len());
                 self.waiting.push_back(TurnEvent::Reset { id, text });
             }
-            _ => self.without_buffer().await,
+            _ => self.end_with_a_reset(fence).await,
         }
     }
 
-    async fn end(&mut self) {
-        match self.turns.wait(self.turn).await {
-            Ok(Settled::Ended { view, .. }) => self.finish(TurnEvent::Done(view)),
-            Ok(Settled::Withdrawn(_) | Settled::Gone) => self.finish(TurnEvent::Gone),
+    /// Nothing more comes from the stream of this fence, or there is none: the end of the turn, unless
+    /// another stream begins before it.
+    async fn end(&mut self, fence: Option<i64>) {
+        match self.end_or_other_stream(fence).await {
+            Ok(None) => {}
+            Ok(Some(Settled::Ended { view, .. })) if fence.is_some() && self.has_all(fence, &view).await => {
+                self.finish(TurnEvent::Done(view));
+            }
+            other => self.finish_with(other),
+        }
+    }
+
+    /// The reader's place is lost for good: the end of the turn, unless another stream begins before it.
+    async fn end_with_a_reset(&mut self, fence: i64) {
+        match self.end_or_other_stream(Some(fence)).await {
+            Ok(None) => {}
+            other => self.finish_with(other),
+        }
+    }
+
+    /// Waits for the end of the turn. `None` when there is another stream than that of `fence`: the
+    /// turn was begun, or taken up by another instance.
+    async fn end_or_other_stream(&self, fence: Option<i64>) -> Result<Option<Settled>, Fault> {
+        let mut watch = self.turns.engine.watch(self.turn);
+        loop {
+            // Looked at after the watch was taken, so that no beginning is missed.
+            let stream = self.turns.buffer.read(self.turn, u64::MAX).await;
+            if stream.is_some_and(|stream| Some(stream.fence) != fence) {
+                return Ok(None);
+            }
+            let settled = self.turns.engine.look(&mut watch).await?;
+            if settled.is_some() {
+                return Ok(settled);
+            }
+        }
+    }
+
+    /// True when the deltas are the whole text. They are not where a run has died with text that it
+    /// had told and not stored; all texts of one fence begin alike, so the length tells.
+    async fn has_all(&self, fence: Option<i64>, view: &TurnView) -> bool {
+        let have = match self.have {
+            Some(have) => Some(have),
+            None => match self.turns.buffer.read(self.turn, 0).await {
+                Some(whole) if whole.first == 1 => {
+                    Some(whole.deltas.iter().map(|(_, text)| text.len()).sum())
+                }
+                _ => None,
+            },
+        };
+        fence == Some(view.turn.fence) && have.is_none_or(|have| have == view.reply.len())
+    }
+
+    /// The end for a reader who may have another text than the stored one: that one, then the end.
+    fn finish_with(&mut self, settled: Result<Option<Settled>, Fault>) {
+        match settled {
+            Ok(Some(Settled::Ended { view, .. })) => {
+                if !view.reply.is_empty() || self.have != Some(0) {
+                    let n = self.at.map_or(0, |at| at.n);
+                    let id = TurnEventId { turn: self.turn, fence: view.turn.fence, n };
+                    self.waiting.push_back(TurnEvent::Reset { id, text: view.reply.clone() });
+                }
+                self.finish(TurnEvent::Done(view));
+            }
+            Ok(_) => self.finish(TurnEvent::Gone),
+            // The reader comes again and finds the store back, or a clear error.
             Err(_) => self.over = true,
         }
-    }
-
-    /// The end for a reader whose deltas cannot be told apart any more: the whole text, then the end.
-    fn finish_with(&mut self, view: TurnView) {
-        if !view.reply.is_empty() {
-            let id = TurnEventId { turn: self.turn, fence: view.turn.fence, n: self.at.map_or(0, |at| at.n) };
-            self.waiting.push_back(TurnEvent::Reset { id, text: view.reply.clone() });
-        }
-        self.finish(TurnEvent::Done(Box::new(view)));
     }
 
     fn finish(&mut self, event: TurnEvent) {

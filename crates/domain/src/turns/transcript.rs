@@ -25,7 +25,8 @@ impl Transcript {
     /// Takes what the model sent.
     pub(super) fn take(&mut self, piece: Piece) {
         match piece {
-            Piece::Text(text) => self.text.push_str(&text),
+            // The one character that PostgreSQL cannot store.
+            Piece::Text(text) => self.text.push_str(&text.replace('\0', "\u{fffd}")),
             Piece::End { finish, usage } => self.end = Some((finish, usage)),
         }
     }

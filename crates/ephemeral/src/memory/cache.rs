@@ -56,3 +56,28 @@ impl PageCache for MemoryPages {
         self.pages.insert(key, page);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn pages_share_so_many_bytes() {
+        let pages = MemoryPages::new(100 * 1024);
+        for number in 0..1_000 {
+            pages.put(format!("page {number}"), Arc::from(vec![7; 1024])).await;
+        }
+        pages.put("larger than everything".to_owned(), Arc::from(vec![7; 200 * 1024])).await;
+        pages.pages.run_pending_tasks();
+        assert!(pages.pages.weighted_size() <= 100 * 1024);
+        assert!(pages.pages.entry_count() > 50);
+        assert_eq!(pages.get("larger than everything".to_owned()).await, None);
+    }
+
+    #[tokio::test]
+    async fn debug_output_holds_no_page() {
+        let pages = MemoryPages::default();
+        pages.put("a secret key".to_owned(), Arc::from(*b"a secret page")).await;
+        assert!(!format!("{pages:?}").contains("secret"));
+    }
+}

@@ -50,7 +50,9 @@ impl MemoryIdentities {
 
 impl fmt::Debug for MemoryIdentities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryIdentities").field("entries", &self.entries.entry_count()).finish_non_exhaustive()
+        f.debug_struct("MemoryIdentities")
+            .field("entries", &self.entries.entry_count())
+            .finish_non_exhaustive()
     }
 }
 

@@ -67,7 +67,8 @@ impl fmt::Debug for MemoryLimiter {
 #[async_trait]
 impl Limiter for MemoryLimiter {
     async fn registration(&self, address: String) -> Result<(), Duration> {
-        self.registrations.take(self.names.key(registrations::network(&address).as_bytes()), self.clock.elapsed())
+        self.registrations
+            .take(self.names.key(registrations::network(&address).as_bytes()), self.clock.elapsed())
     }
 
     async fn login(&self, username: String) -> Result<(), Duration> {

@@ -28,7 +28,9 @@ enum Left {
 
 fn left_by(point: &str) -> Left {
     match point {
-        "turn.authorized" | "turn.before_transaction" | "turn.after_insert" | "turn.before_commit" => Left::Nothing,
+        "turn.authorized" | "turn.before_transaction" | "turn.after_insert" | "turn.before_commit" => {
+            Left::Nothing
+        }
         "turn.checkpoint" | "turn.before_final_commit" => Left::Partial,
         _ => Left::Whole,
     }

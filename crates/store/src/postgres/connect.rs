@@ -23,15 +23,28 @@ pub async fn connect(url: String) -> ConnectionResult<AsyncPgConnection> {
     if config.get_application_name().is_none() {
         config.application_name("maru");
     }
-    let mut conn = if config.get_ssl_mode() == SslMode::Disable {
-        let (client, driver) = config.connect(tokio_postgres::NoTls).await.map_err(bad)?;
-        AsyncPgConnection::try_from_client_and_connection(client, driver).await?
-    } else {
-        let (client, driver) = config.connect(TLS.clone()).await.map_err(bad)?;
-        AsyncPgConnection::try_from_client_and_connection(client, driver).await?
+    let mut conn = match config.get_ssl_mode() {
+        SslMode::Disable => plain(&config).await?,
+        // Better encrypted than not, but a server with a certificate of its own making is no reason to
+        // fail: whoever wants to be sure says sslmode=require.
+        SslMode::Prefer => match encrypted(&config).await {
+            Ok(conn) => conn,
+            Err(_) => plain(&config).await?,
+        },
+        _ => encrypted(&config).await?,
     };
     conn.batch_execute(SESSION).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(conn)
+}
+
+async fn plain(config: &Config) -> ConnectionResult<AsyncPgConnection> {
+    let (client, driver) = config.connect(tokio_postgres::NoTls).await.map_err(bad)?;
+    AsyncPgConnection::try_from_client_and_connection(client, driver).await
+}
+
+async fn encrypted(config: &Config) -> ConnectionResult<AsyncPgConnection> {
+    let (client, driver) = config.connect(TLS.clone()).await.map_err(bad)?;
+    AsyncPgConnection::try_from_client_and_connection(client, driver).await
 }
 
 /// The server's own words, without the URL: it may hold a password.

@@ -99,9 +99,7 @@ impl Lane {
                 let (done, end) = match AssertUnwindSafe(work(conn)).catch_unwind().await {
                     Ok(Ok(value)) => (Ok(value), Done::Keep),
                     Ok(Err(abort)) => (Err(abort), Done::Undo),
-                    Err(_) => {
-                        (Err(Abort::Error(StoreError::Internal(PANICKED.into()))), Done::Panicked)
-                    }
+                    Err(_) => (Err(Abort::Error(StoreError::Internal(PANICKED.into()))), Done::Panicked),
                 };
                 let answer: Answer = Box::new(move |commit| {
                     let _ = sender.send(match (done, commit) {

@@ -1,7 +1,13 @@
 //! The stores against the contracts of their ports, and what each database promises by itself.
 
 #[cfg(test)]
+mod catalog;
+#[cfg(test)]
 mod open;
+#[cfg(test)]
+mod postgres;
+#[cfg(test)]
+mod sqlite;
 
 #[cfg(test)]
 mod on_sqlite {

@@ -1,8 +1,8 @@
 //! The contract of [`EventStore`](maru_domain::events::ports::EventStore).
 
 use super::durable::{
-    TestStore, at, complete, done, events, exchange, id, kept, ok, room, send_to_session, sent, sound, there, user,
-    withdrawal,
+    TestStore, at, complete, done, events, exchange, id, kept, ok, room, send_to_session, sent, sound, there,
+    user, withdrawal,
 };
 use maru_domain::events::RoomEventKind;
 use maru_domain::ids::RoomId;

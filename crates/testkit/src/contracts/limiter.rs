@@ -47,7 +47,9 @@ async fn register(limiter: &impl Limiter, address: &str) -> Result<(), Duration>
 }
 
 /// A hundred, then none until the oldest is an hour old; another address has its own hundred.
-pub async fn a_hundred_registrations_an_hour_and_address<L: Limiter>(new: impl AsyncFnOnce(Arc<HandClock>) -> L) {
+pub async fn a_hundred_registrations_an_hour_and_address<L: Limiter>(
+    new: impl AsyncFnOnce(Arc<HandClock>) -> L,
+) {
     let clock = HandClock::new();
     let limiter = new(Arc::clone(&clock)).await;
     for _ in 0..100 {
@@ -125,7 +127,9 @@ pub async fn waits_double_to_a_quarter_of_an_hour<L: Limiter>(new: impl AsyncFnO
 }
 
 /// Impatience is answered and not punished.
-pub async fn a_try_within_the_wait_does_not_lengthen_it<L: Limiter>(new: impl AsyncFnOnce(Arc<HandClock>) -> L) {
+pub async fn a_try_within_the_wait_does_not_lengthen_it<L: Limiter>(
+    new: impl AsyncFnOnce(Arc<HandClock>) -> L,
+) {
     let clock = HandClock::new();
     let limiter = new(Arc::clone(&clock)).await;
     fail(&limiter, "ann", 14).await;

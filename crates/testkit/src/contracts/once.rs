@@ -42,7 +42,10 @@ pub async fn an_answer_is_kept_byte_for_byte(store: TestStore) {
         assert_eq!(ok(store.once.kept(key.clone(), at(11)).await), Once::Replayed(None));
         let status = 200 + u16::try_from(number).unwrap_or(0);
         ok(store.once.keep(key.clone(), answer(status, body)).await);
-        assert_eq!(ok(store.once.kept(key.clone(), at(12)).await), Once::Replayed(Some(answer(status, body))));
+        assert_eq!(
+            ok(store.once.kept(key.clone(), at(12)).await),
+            Once::Replayed(Some(answer(status, body)))
+        );
         assert_eq!(ok(store.once.kept(other_body(&key), at(12)).await), Once::KeyReused);
         for other in [
             OnceKey { scope: "another".into(), ..key.clone() },

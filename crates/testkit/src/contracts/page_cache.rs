@@ -41,7 +41,8 @@ pub async fn pages_come_back_byte_for_byte<P: PageCache>(new: impl AsyncFnOnce()
 /// Keys are compared whole.
 pub async fn keys_are_told_apart<P: PageCache>(new: impl AsyncFnOnce() -> P) {
     let pages = new().await;
-    let keys = ["h:1:room:1:p", "h:1:room:1:P", "h:1:room:11:p", "h:1:room:1:p ", "h:1:방:1:p", "h:1:room:1:p\0"];
+    let keys =
+        ["h:1:room:1:p", "h:1:room:1:P", "h:1:room:11:p", "h:1:room:1:p ", "h:1:방:1:p", "h:1:room:1:p\0"];
     for key in keys {
         pages.put(key.to_owned(), bytes(key.as_bytes())).await;
     }

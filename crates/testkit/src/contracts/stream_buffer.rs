@@ -4,7 +4,8 @@ use super::hand_clock::HandClock;
 use super::{soon, still_waits};
 use maru_domain::ids::TurnId;
 use maru_domain::turns::ports::{Buffered, StreamBuffer};
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -26,6 +27,7 @@ macro_rules! stream_buffer_contract {
             a_new_run_wakes_readers_of_the_old_one,
             a_place_beyond_the_end_is_looked_at_again,
             no_reader_misses_anything,
+            news_between_the_look_and_the_wait_wakes,
             readers_who_leave_harm_nobody,
         );
     };
@@ -53,7 +55,9 @@ fn texts(buffered: &Buffered) -> Vec<(u64, &str)> {
 }
 
 /// Nothing can be read, written or waited for.
-pub async fn nothing_is_known_of_an_unknown_turn<B: StreamBuffer>(new: impl AsyncFnOnce(Arc<HandClock>) -> B) {
+pub async fn nothing_is_known_of_an_unknown_turn<B: StreamBuffer>(
+    new: impl AsyncFnOnce(Arc<HandClock>) -> B,
+) {
     let buffer = new(HandClock::new()).await;
     assert_eq!(buffer.read(turn(1), 0).await, None);
     soon("changed, for an unknown turn", buffer.changed(turn(1), 0)).await;
@@ -182,7 +186,9 @@ pub async fn a_reader_waits_for_news_only<B: StreamBuffer>(new: impl AsyncFnOnce
 }
 
 /// They look again and find another fence.
-pub async fn a_new_run_wakes_readers_of_the_old_one<B: StreamBuffer>(new: impl AsyncFnOnce(Arc<HandClock>) -> B) {
+pub async fn a_new_run_wakes_readers_of_the_old_one<B: StreamBuffer>(
+    new: impl AsyncFnOnce(Arc<HandClock>) -> B,
+) {
     let buffer = new(HandClock::new()).await;
     buffer.open(turn(1), 1).await;
     say(&buffer, 1, 1, &["a"]).await;
@@ -203,7 +209,9 @@ pub async fn a_place_beyond_the_end_is_looked_at_again<B: StreamBuffer>(
 }
 
 /// Readers that start anywhere and read while it is written get the same text, and all of them end.
-pub async fn no_reader_misses_anything<B: StreamBuffer + 'static>(new: impl AsyncFnOnce(Arc<HandClock>) -> B) {
+pub async fn no_reader_misses_anything<B: StreamBuffer + 'static>(
+    new: impl AsyncFnOnce(Arc<HandClock>) -> B,
+) {
     const DELTAS: u64 = 2_000;
     let buffer = Arc::new(new(HandClock::new()).await);
     buffer.open(turn(1), 1).await;
@@ -242,6 +250,33 @@ pub async fn no_reader_misses_anything<B: StreamBuffer + 'static>(new: impl Asyn
     });
     let ends = soon("all readers end", readers.join_all()).await;
     assert!(ends.iter().all(|end| *end == DELTAS), "{ends:?}");
+}
+
+/// One delta and no other that would make good for it, as near as can be to the moment in which the
+/// reader goes to sleep.
+pub async fn news_between_the_look_and_the_wait_wakes<B: StreamBuffer + 'static>(
+    new: impl AsyncFnOnce(Arc<HandClock>) -> B,
+) {
+    let buffer = Arc::new(new(HandClock::new()).await);
+    for round in 0..1_000 {
+        buffer.open(turn(1), round).await;
+        let start = Arc::new(Barrier::new(2));
+        let mut both = JoinSet::new();
+        // Threads of their own: two tasks may share one, and then nothing happens between.
+        for reads in [true, false] {
+            let (buffer, start, runtime) = (Arc::clone(&buffer), Arc::clone(&start), Handle::current());
+            both.spawn_blocking(move || {
+                start.wait();
+                if reads {
+                    runtime.block_on(soon("changed, at the only delta", buffer.changed(turn(1), 0)));
+                } else {
+                    (0..round).for_each(|_| std::hint::spin_loop());
+                    runtime.block_on(buffer.append(turn(1), round, 1, Arc::from("a")));
+                }
+            });
+        }
+        both.join_all().await;
+    }
 }
 
 /// A reader that is dropped while it waits is forgotten.

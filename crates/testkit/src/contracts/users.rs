@@ -1,8 +1,8 @@
 //! The contract of [`UserStore`](maru_domain::accounts::ports::UserStore).
 
 use super::durable::{
-    TestStore, at, conflict, done, exchange, id, new_room, new_session, new_user, ok, once, other_body, replayed,
-    room, session, sound, there, user,
+    TestStore, at, conflict, done, exchange, id, new_room, new_session, new_user, ok, once, other_body,
+    patiently, replayed, room, session, sound, there, user,
 };
 use maru_domain::accounts::ports::NewKey;
 use maru_domain::error::StoreError;
@@ -39,7 +39,10 @@ pub async fn a_user_is_found_by_id_and_by_name(store: TestStore) {
     for name in ["ann", "Ann", "홍길동", "हिन्दी", "a@b.c+d-e_f"] {
         let new = new_user(name);
         let (made, session) = done(store.users.register(new.clone(), Some(new_session(0)), None).await);
-        assert_eq!((made.id, made.username.as_str(), made.email.as_str()), (new.id, name, new.email.as_str()));
+        assert_eq!(
+            (made.id, made.username.as_str(), made.email.as_str()),
+            (new.id, name, new.email.as_str())
+        );
         assert_eq!((made.active, made.created_at), (true, new.created_at));
         let session = session.unwrap_or_else(|| panic!("no session"));
         assert_eq!(there(store.sessions.identify(session.id).await), (session, made.clone()));
@@ -78,7 +81,9 @@ pub async fn of_many_at_once_one_gets_the_name(store: TestStore) {
     let mut tries = JoinSet::new();
     for _ in 0..16 {
         let users = store.users.clone();
-        tries.spawn(async move { users.register(new_user("ann"), Some(new_session(0)), None).await });
+        tries.spawn(async move {
+            patiently(|| users.register(new_user("ann"), Some(new_session(0)), None)).await
+        });
     }
     let mut made = 0;
     for outcome in tries.join_all().await {
@@ -98,7 +103,8 @@ pub async fn registering_twice_under_a_key_makes_one_user(store: TestStore) {
         let again = store.users.register(new_user("ann"), Some(new_session(5)), Some(once("k"))).await;
         assert_eq!(replayed(again), first);
     }
-    let other = store.users.register(new_user("bob"), Some(new_session(5)), Some(other_body(&once("k")))).await;
+    let other =
+        store.users.register(new_user("bob"), Some(new_session(5)), Some(other_body(&once("k")))).await;
     assert_eq!(ok(other), Once::KeyReused);
     assert_eq!(ok(store.users.list(0, 100).await).len(), 1);
     assert_eq!(ok(store.sessions.list(first.0.id, at(1)).await).len(), 1);
@@ -109,7 +115,9 @@ pub async fn registering_at_once_under_a_key_makes_one_user(store: TestStore) {
     let mut tries = JoinSet::new();
     for _ in 0..16 {
         let users = store.users.clone();
-        tries.spawn(async move { users.register(new_user("ann"), Some(new_session(0)), Some(once("k"))).await });
+        tries.spawn(async move {
+            patiently(|| users.register(new_user("ann"), Some(new_session(0)), Some(once("k")))).await
+        });
     }
     let (mut made, mut answers) = (0, HashSet::new());
     for outcome in tries.join_all().await {
@@ -230,7 +238,14 @@ pub async fn a_deleted_user_takes_everything_along(store: TestStore) {
     }
     let nobodys = room(&store).await;
     for (owner, hash) in [(ann.id, [1; 32]), (bob.id, [2; 32])] {
-        let key = NewKey { id: KeyId(id()), user_id: owner, name: "k".into(), hash, created_at: at(0), expires_at: None };
+        let key = NewKey {
+            id: KeyId(id()),
+            user_id: owner,
+            name: "k".into(),
+            hash,
+            created_at: at(0),
+            expires_at: None,
+        };
         ok(store.keys.create(key).await);
     }
     assert!(ok(store.users.delete(ann.id).await));

@@ -124,7 +124,10 @@ impl ManualClock {
 impl fmt::Debug for ManualClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();
-        f.debug_struct("ManualClock").field("elapsed", &state.elapsed).field("sleepers", &state.sleepers.len()).finish()
+        f.debug_struct("ManualClock")
+            .field("elapsed", &state.elapsed)
+            .field("sleepers", &state.sleepers.len())
+            .finish()
     }
 }
 

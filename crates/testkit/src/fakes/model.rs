@@ -63,13 +63,16 @@ struct Questions {
     taken: usize,
 }
 
+/// Begins a reply that was held, or refuses it.
+type Begin = oneshot::Sender<Result<(), ModelError>>;
+
 /// One question to the model, and the reply in the hands of the test.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// What the model was asked.
     pub prompt: Prompt,
     steps: mpsc::UnboundedSender<Step>,
-    begin: Arc<Mutex<Option<oneshot::Sender<Result<(), ModelError>>>>>,
+    begin: Arc<Mutex<Option<Begin>>>,
     dropped: watch::Receiver<bool>,
 }
 

@@ -26,7 +26,12 @@ impl FlakyStore {
     /// A store without trouble.
     #[must_use]
     pub fn over(inner: Arc<dyn TurnStore>) -> Arc<Self> {
-        Arc::new(Self { inner, plans: Mutex::default(), at_work: AtomicUsize::new(0), lease: Mutex::default() })
+        Arc::new(Self {
+            inner,
+            plans: Mutex::default(),
+            at_work: AtomicUsize::new(0),
+            lease: Mutex::default(),
+        })
     }
 
     fn plans(&self) -> MutexGuard<'_, Plans> {
@@ -132,7 +137,12 @@ impl TurnStore for FlakyStore {
         self.through(Call::Find, self.inner.find(turn)).await
     }
 
-    async fn claim(&self, lease: Lease, room: Option<RoomId>, limit: i64) -> Result<Vec<Claimed>, StoreError> {
+    async fn claim(
+        &self,
+        lease: Lease,
+        room: Option<RoomId>,
+        limit: i64,
+    ) -> Result<Vec<Claimed>, StoreError> {
         self.through(Call::Claim, self.inner.claim(self.leased(lease), room, limit)).await
     }
 

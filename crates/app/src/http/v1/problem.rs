@@ -1,10 +1,10 @@
 //! RFC 9457: `application/problem+json` with a stable code and the request's id.
 
-use crate::http::answer::{log, retry_seconds, status_of};
+use crate::http::answer::{add_retry_after, log, status_of};
 use crate::http::body::BodyFault;
 use crate::http::surround::request_id;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use maru_domain::error::{Fault, FieldRule, Kind, StoreError, codes};
 use serde_json::{Value, json};
@@ -45,19 +45,11 @@ impl fmt::Display for Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        let code = self.0.code;
-        if *code == codes::BODY_TOO_LARGE {
-            StatusCode::PAYLOAD_TOO_LARGE
-        } else if *code == codes::BODY_TOO_SLOW {
-            StatusCode::REQUEST_TIMEOUT
-        } else if *code == codes::UNSUPPORTED_MEDIA_TYPE {
-            StatusCode::UNSUPPORTED_MEDIA_TYPE
-        } else if *code == codes::METHOD_NOT_ALLOWED {
-            StatusCode::METHOD_NOT_ALLOWED
-        } else if *code == codes::ADDRESS_TOO_LONG {
-            StatusCode::URI_TOO_LONG
-        } else {
-            status_of(code.kind)
+        match self.0.code {
+            code if *code == codes::BODY_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
+            code if *code == codes::BODY_TOO_SLOW => StatusCode::REQUEST_TIMEOUT,
+            code if *code == codes::UNSUPPORTED_MEDIA_TYPE => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            code => status_of(code),
         }
     }
 
@@ -79,9 +71,7 @@ impl ResponseError for Problem {
         }
         let mut response =
             HttpResponse::build(status).content_type("application/problem+json").body(body.to_string());
-        if let Some(seconds) = retry_seconds(&self.0) {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
+        add_retry_after(&mut response, &self.0);
         if self.0.kind() == Kind::Unauthenticated {
             let known = *self.0.code != codes::NOT_AUTHENTICATED;
             let scheme = if known { "Bearer error=\"invalid_token\"" } else { "Bearer" };

@@ -23,9 +23,13 @@ pub(super) struct Registrations {
 
 impl Registrations {
     pub(super) fn new(per_hour: usize) -> Self {
+        Self::remembering(ADDRESSES, per_hour)
+    }
+
+    fn remembering(addresses: u64, per_hour: usize) -> Self {
         // Least recently used: a newcomer is always remembered.
         let addresses = Cache::builder()
-            .max_capacity(ADDRESSES)
+            .max_capacity(addresses)
             .eviction_policy(EvictionPolicy::lru())
             .time_to_idle(HOUR)
             .build();
@@ -43,7 +47,9 @@ impl Registrations {
             times.pop_front();
         }
         match times.front() {
-            Some(oldest) if times.len() >= self.per_hour => Err(oldest.saturating_add(HOUR).saturating_sub(now)),
+            Some(oldest) if times.len() >= self.per_hour => {
+                Err(oldest.saturating_add(HOUR).saturating_sub(now))
+            }
             _ => {
                 times.push_back(now);
                 Ok(())
@@ -80,11 +86,12 @@ mod tests {
 
     #[test]
     fn a_flood_of_addresses_does_not_grow_the_memory() {
-        let registrations = Registrations::new(1);
-        for address in 0..(ADDRESSES * 3) {
+        let registrations = Registrations::remembering(1_000, 1);
+        for address in 0..5_000_u64 {
             assert_eq!(registrations.take(Key::from(address), Duration::ZERO), Ok(()));
         }
         registrations.addresses.run_pending_tasks();
-        assert!(registrations.addresses.entry_count() <= ADDRESSES);
+        assert!(registrations.addresses.entry_count() <= 1_000);
+        assert!(registrations.take(4_999, Duration::ZERO).is_err());
     }
 }

@@ -106,7 +106,8 @@ impl Stream {
 
     pub(super) fn read(&self, after: u64) -> Buffered {
         let state = self.state();
-        let known = usize::try_from(after.saturating_add(1).saturating_sub(state.first)).unwrap_or(usize::MAX);
+        let known =
+            usize::try_from(after.saturating_add(1).saturating_sub(state.first)).unwrap_or(usize::MAX);
         let from = state.first.max(after.saturating_add(1));
         // In this order the numbers are only counted as far as there are deltas: `after` is a
         // client's word and may be the largest number there is.

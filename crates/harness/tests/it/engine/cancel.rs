@@ -101,7 +101,6 @@ async fn only_a_turn_of_the_room() {
 async fn against_the_end_of_the_reply_there_is_one_outcome_for_all() {
     let world = Arc::new(World::new().await);
     let server = Arc::new(world.server());
-    let mut outcomes = [0, 0];
     for round in 0..20 {
         let room = world.room().await;
         let sending = server.send(room, request("hello")).await;
@@ -110,13 +109,13 @@ async fn against_the_end_of_the_reply_there_is_one_outcome_for_all() {
         let mut reader = Reader::open(&server, turn).await;
         model.say("text");
         reader.has("text").await;
-        let cancels = (0..4).map(|nth| {
+        let cancels = (0..20).map(|nth| {
             let (server, model) = (Arc::clone(&server), model.clone());
             tokio::runtime::Handle::current().spawn(async move {
-                if nth == 2 && round % 4 < 3 {
+                if nth == round {
                     model.end();
                 }
-                for _ in 0..round * nth {
+                for _ in 0..nth {
                     tokio::task::yield_now().await;
                 }
                 server.cancel(room, turn).await.unwrap()
@@ -125,7 +124,6 @@ async fn against_the_end_of_the_reply_there_is_one_outcome_for_all() {
         let cancels: Vec<_> = cancels.collect();
         let end = super::world::ended(soon("the turn settles", sending.settled()).await.unwrap().1);
         assert!(matches!(end.turn.status, Cancelled | Completed));
-        outcomes[usize::from(end.turn.status == Completed)] += 1;
         for cancel in cancels {
             assert_eq!(soon("the cancel is answered", cancel).await.unwrap(), end, "all see the same end");
         }
@@ -133,7 +131,28 @@ async fn against_the_end_of_the_reply_there_is_one_outcome_for_all() {
         let kinds = world.events(room).await.into_iter().map(|event| event.kind);
         assert_eq!(kinds.filter(|kind| *kind == RoomEventKind::TurnDone).count(), 1, "it has ended once");
     }
-    assert!(outcomes.iter().sum::<i32>() == 20, "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn of_one_that_waits_in_a_queue_tells_its_readers_at_once() {
+    let world = World::new().await;
+    let server = world.server();
+    let room = world.room().await;
+    let first = server.ask(room, "one").await;
+    let sending = server.send(room, request("two")).await;
+    let turn = sending.sent.turn.id;
+    world.model.asked().await;
+    let reading = Reader::open(&server, turn).await.rest();
+    // Without the clock.
+    let (read, settled, ()) = tokio::join!(reading, sending.settled(), async {
+        world.clock.settle().await;
+        server.cancel(room, turn).await.unwrap();
+    });
+    assert_eq!(super::world::ended(settled.unwrap().1).turn.status, Cancelled);
+    assert_eq!((read.text.as_str(), read.resets, read.done().turn.status), ("", 0, Cancelled));
+    server.cancel(room, first).await.unwrap();
+    server.quiet().await;
+    assert_eq!(world.model.times_asked(), 1);
 }
 
 #[tokio::test]
@@ -252,26 +271,6 @@ async fn the_runner_hears_of_it_at_its_heartbeat_when_the_hint_is_lost() {
 }
 
 #[tokio::test]
-async fn a_runner_that_was_overruled_stops_within_a_heartbeat() {
-    let world = World::new().await;
-    let owner = world.server_with(Setup { bus: Some(Arc::new(LossyBus::new())), ..Setup::named("one") });
-    let other = world.server_with(Setup::named("two"));
-    owner.live();
-    let room = world.room().await;
-    let turn = owner.ask(room, "hello").await;
-    let model = world.model.asked().await;
-    let (view, ()) = tokio::join!(other.cancel(room, turn), async {
-        other.flaky.called(Call::RequestCancel, 1).await;
-        world.clock.advance(Duration::from_secs(1)).await;
-    });
-    assert_eq!((view.unwrap().turn.status, owner.flaky.calls(Call::Renew)), (Cancelled, 0));
-    world.clock.advance(Duration::from_secs(2)).await;
-    // The model is silent, so no text could tell the runner.
-    model.dropped().await;
-    owner.quiet().await;
-}
-
-#[tokio::test]
 async fn while_the_first_text_is_being_stored() {
     let world = World::new().await;
     let server = world.server();
@@ -309,10 +308,12 @@ async fn while_the_end_cannot_be_stored() {
     server.flaky.called(Call::Finish, 1).await;
     let (view, ()) = tokio::join!(server.cancel(room, turn), async {
         server.flaky.called(Call::RequestCancel, 1).await;
-        world.clock.advance_until(Duration::from_millis(100), "it has ended", async || {
-            world.stored(turn).await.turn.status.is_terminal()
-        })
-        .await;
+        world
+            .clock
+            .advance_until(Duration::from_millis(100), "it has ended", async || {
+                world.stored(turn).await.turn.status.is_terminal()
+            })
+            .await;
         world.clock.advance(Duration::from_secs(1)).await;
     });
     let view = view.unwrap();
@@ -320,4 +321,37 @@ async fn while_the_end_cannot_be_stored() {
     assert_eq!(world.stored(turn).await, view);
     Reader::open(&server, turn).await.completes(&view.reply).await;
     server.quiet().await;
+}
+
+#[tokio::test]
+async fn while_the_store_hangs() {
+    let world = World::new().await;
+    let server = world.server();
+    let room = world.room().await;
+    let sending = server.send(room, request("hello")).await;
+    let turn = sending.sent.turn.id;
+    let model = world.model.asked().await;
+    let mut reader = Reader::open(&server, turn).await;
+    model.say("stored");
+    reader.has("stored").await;
+    let gate = Gate::new();
+    server.flaky.next(Call::Checkpoint, Trouble::Before(gate.clone()));
+    model.say(" and on its way");
+    world.clock.advance(Duration::from_secs(1)).await;
+    gate.reached().await;
+    let (view, ()) = tokio::join!(server.cancel(room, turn), async {
+        server.flaky.called(Call::RequestCancel, 1).await;
+        world.clock.advance(Duration::from_secs(1)).await;
+    });
+    let view = view.unwrap();
+    assert_eq!((view.turn.status, view.reply.as_str(), view.turn.fence), (Cancelled, "stored", 2));
+    assert_eq!(super::world::ended(sending.settled().await.unwrap().1), view);
+    let acknowledged = world.streams.read(turn, 0).await.unwrap();
+    model.say(" and never to be told");
+    gate.open();
+    model.dropped().await;
+    server.quiet().await;
+    assert_eq!(world.streams.read(turn, 0).await.unwrap(), acknowledged);
+    assert_eq!(world.stored(turn).await, view);
+    assert!(reader.completes("stored").await.resets > 0);
 }

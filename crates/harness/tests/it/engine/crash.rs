@@ -249,7 +249,7 @@ async fn one_of_two_that_look_takes_it_up() {
         model.end();
     }
     for turn in turns {
-        assert_eq!(one.end_of(turn).await.turn.attempt, 2);
+        assert_eq!(world.over(turn).await.turn.attempt, 2);
     }
     assert_eq!(world.model.times_asked(), 20);
 }

@@ -20,7 +20,7 @@ async fn long_after_the_end_there_is_a_reset_and_the_end() {
     model.end();
     server.end_of(turn).await;
     world.clock.advance(Duration::from_mins(9)).await;
-    assert_eq!(Reader::at(&server, turn, early.at).await.to_the_end().await.deltas, ["more"]);
+    assert_eq!(Reader::at(&server, turn, early.at).await.rest().await.deltas, ["more"]);
     world.clock.advance(Duration::from_mins(2)).await;
     assert_eq!(world.streams.read(turn, 0).await, None, "the buffer has forgotten");
     for at in [None, early.at] {
@@ -50,7 +50,7 @@ async fn a_reader_on_a_server_without_the_stream_gets_the_whole_text_at_the_end(
     let turn = owner.ask(world.room().await, "hello").await;
     let model = world.model.asked().await;
     let reader = Reader::open(&other, turn).await;
-    let (read, ()) = tokio::join!(reader.to_the_end(), async {
+    let (read, ()) = tokio::join!(reader.rest(), async {
         model.say("all of it");
         model.end();
         owner.end_of(turn).await;
@@ -73,10 +73,10 @@ async fn what_was_told_and_then_lost_in_a_panic_is_taken_back() {
     world.clock.advance(Duration::from_millis(25)).await;
     reader.has("stored and told").await;
     model.step(Step::Panic);
-    let read = reader.to_the_end().await;
+    let read = reader.rest().await;
     assert_eq!(read.text, read.done().reply, "the reader has what is stored");
     assert_eq!(read.done().turn.status, Failed);
-    let late = Reader::open(&server, turn).await.to_the_end().await;
+    let late = Reader::open(&server, turn).await.rest().await;
     assert_eq!(late.text, read.text);
     server.quiet().await;
 }
@@ -103,7 +103,7 @@ async fn a_reader_who_stands_still_harms_nobody() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_ends_the_stream_without_an_end() {
+async fn a_store_that_is_away_ends_the_stream_without_a_word() {
     let world = World::new().await;
     let owner = world.server();
     let other = world.server_with(Setup::named("two"));
@@ -115,7 +115,7 @@ async fn a_store_that_is_away_ends_the_stream_without_an_end() {
     other.flaky.every(Trouble::Away);
     model.end();
     owner.end_of(turn).await;
-    let mut read = reader.to_the_end().await;
+    let mut read = reader.rest().await;
     assert_eq!(read.end, None, "nothing is said that is not known");
     // The reader comes again when the store is back.
     other.flaky.is_well();

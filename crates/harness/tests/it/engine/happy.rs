@@ -42,7 +42,8 @@ async fn pieces_become_deltas_and_the_whole_text_is_stored() {
     assert_eq!(&ended(settled), view);
     assert!(model.is_dropped());
     let (_, messages) = world.messages(room).await;
-    let said: Vec<_> = messages.iter().map(|message| (message.seq, message.role, message.content.as_str())).collect();
+    let said: Vec<_> =
+        messages.iter().map(|message| (message.seq, message.role, message.content.as_str())).collect();
     assert_eq!(said, [(1, Role::User, "hello"), (2, Role::Assistant, text)]);
     assert!(messages.iter().all(|message| message.status == MessageStatus::Completed));
     let kinds: Vec<_> = world.events(room).await.iter().map(|event| (event.seq, event.kind)).collect();
@@ -187,7 +188,8 @@ async fn the_model_is_told_what_was_said_before_and_not_what_was_cancelled() {
     world.model.plan(Plan::fast(&["three"]));
     let third = server.ask(room, "third").await;
     server.end_of(third).await;
-    let said: Vec<_> = world.model.prompts().pop().unwrap().messages.into_iter().map(|said| said.content).collect();
+    let said: Vec<_> =
+        world.model.prompts().pop().unwrap().messages.into_iter().map(|said| said.content).collect();
     assert_eq!(said, ["first", "one and one", "third"]);
 }
 

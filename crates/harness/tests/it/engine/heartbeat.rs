@@ -6,7 +6,7 @@ use maru_domain::events::ports::Notice;
 use maru_domain::ids::InstanceId;
 use maru_domain::turns::TurnStatus::Completed;
 use maru_domain::turns::ports::Lease;
-use maru_testkit::fakes::{Call, LossyBus, Plan, Trouble, until};
+use maru_testkit::fakes::{Call, Gate, LossyBus, Plan, Trouble, until};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,35 +116,6 @@ async fn a_beat_that_fails_is_not_the_last() {
 }
 
 #[tokio::test]
-async fn a_turn_that_was_claimed_without_being_told_is_not_kept_from_others() {
-    let world = World::new().await;
-    let dead = world.server();
-    let room = world.room().await;
-    let turn = dead.ask(room, "hello").await;
-    world.model.asked().await;
-    dead.crash().await;
-    // This server has the lease and does not know it, while it runs and renews another turn.
-    let server = world.server_with(Setup { lease: Duration::ZERO, ..Setup::named("two") });
-    let busy = server.ask(world.room().await, "busy").await;
-    let model = world.model.asked().await;
-    world.store.ports.turns.void_leases(InstanceId("two".to_owned())).await.unwrap();
-    server.flaky.next(Call::Claim, Trouble::AnswerLost);
-    server.services.engine.take_up(Some(room)).await;
-    server.flaky.set_lease(LONG);
-    server.services.engine.beat().await;
-    let other = world.server_with(Setup::named("three"));
-    world.model.plan(Plan::fast(&["not lost"]));
-    until("somebody takes it up", async || {
-        server.services.engine.beat().await;
-        other.services.engine.beat().await;
-        world.stored(turn).await.turn.status == Completed
-    })
-    .await;
-    model.end();
-    server.wait(busy).await;
-}
-
-#[tokio::test]
 async fn an_orphan_is_found_behind_long_queues() {
     let world = World::new().await;
     let server = world.server();
@@ -163,6 +134,25 @@ async fn an_orphan_is_found_behind_long_queues() {
     world.model.plan(Plan::fast(&["found"]));
     server.services.engine.beat().await;
     until("the orphan is found", async || world.stored(turn).await.turn.status == Completed).await;
+}
+
+#[tokio::test]
+async fn a_hint_is_heard_while_the_store_hangs() {
+    let world = World::new().await;
+    let server = world.server();
+    server.live();
+    let room = world.room().await;
+    let turn = server.ask(room, "hello").await;
+    let model = world.model.asked().await;
+    let gate = Gate::new();
+    server.flaky.next(Call::Renew, Trouble::Before(gate.clone()));
+    world.clock.advance(BEAT).await;
+    gate.reached().await;
+    world.bus.publish(Notice::Cancel(turn)).await;
+    model.dropped().await;
+    gate.open();
+    server.wait(turn).await;
+    server.quiet().await;
 }
 
 #[tokio::test]

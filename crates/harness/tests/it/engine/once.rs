@@ -80,7 +80,7 @@ async fn of_ten_at_once_on_two_servers_one_is_stored() {
     }
     assert_eq!(answers.iter().map(|(done, _)| done).sum::<i32>(), 1);
     assert!(answers.iter().all(|(_, turn)| *turn == answers[0].1));
-    assert_eq!(servers[0].end_of(answers[0].1).await.reply, "once");
+    assert_eq!(world.over(answers[0].1).await.reply, "once");
     assert_eq!(world.model.times_asked(), 1);
 }
 

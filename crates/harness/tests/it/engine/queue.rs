@@ -35,7 +35,8 @@ async fn turns_of_a_room_run_one_after_the_other() {
         assert_eq!(server.end_of(*turn).await.turn.status, Completed);
         expected.push("answer".to_owned());
     }
-    let seqs: Vec<_> = world.messages(room).await.1.iter().map(|message| (message.seq, message.turn_id)).collect();
+    let seqs: Vec<_> =
+        world.messages(room).await.1.iter().map(|message| (message.seq, message.turn_id)).collect();
     let of_turns = turns.iter().flat_map(|turn| [*turn, *turn]);
     assert_eq!(seqs, (1..).zip(of_turns.map(Some)).collect::<Vec<_>>());
 }
@@ -142,7 +143,11 @@ async fn an_interrupt_reaches_the_server_that_runs_the_turn() {
 }
 
 /// What happens to the first turn of a room, and the state it must end in.
-async fn goes_on_after(content: SendRequest, plan: Option<Plan>, happens: impl AsyncFnOnce(&Asked)) -> Settled {
+async fn goes_on_after(
+    content: SendRequest,
+    plan: Option<Plan>,
+    happens: impl AsyncFnOnce(&Asked),
+) -> Settled {
     let world = World::new().await;
     let server = world.server();
     let room = world.room().await;

@@ -68,7 +68,7 @@ impl Reader {
     }
 
     /// Reads on to the end of the stream.
-    pub async fn to_the_end(mut self) -> Self {
+    pub async fn rest(mut self) -> Self {
         while self.next().await {}
         self
     }
@@ -83,7 +83,7 @@ impl Reader {
 
     /// Reads on to an end at which the reader has all of the text.
     pub async fn completes(self, text: &str) -> Self {
-        let read = self.to_the_end().await;
+        let read = self.rest().await;
         assert_eq!(read.text, text, "what the reader has");
         assert_eq!(read.done().reply, text, "what is stored");
         read
@@ -91,7 +91,7 @@ impl Reader {
 
     /// Reads on to such an end, or to one without a word: then the reader comes again elsewhere.
     pub async fn completes_or_leaves(self, text: &str) -> Self {
-        let read = self.to_the_end().await;
+        let read = self.rest().await;
         if read.end.is_some() {
             assert_eq!((read.text.as_str(), read.done().reply.as_str()), (text, text));
         }

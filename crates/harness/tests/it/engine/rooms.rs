@@ -25,7 +25,7 @@ async fn the_model_is_let_go_and_whoever_waits_is_told() {
         assert_eq!(settled, Settled::Gone);
     }
     for reader in readers {
-        assert_eq!(reader.to_the_end().await.end, Some(TurnEvent::Gone));
+        assert_eq!(reader.rest().await.end, Some(TurnEvent::Gone));
     }
     for turn in turns {
         assert!(world.is_gone(turn).await);
@@ -85,7 +85,7 @@ async fn between_the_last_word_and_the_end() {
     server.services.rooms.delete(server.authorized(room).await.unwrap()).await.unwrap();
     gate.open();
     assert_eq!(sending.settled().await.unwrap().1, Settled::Gone);
-    assert_eq!(reader.to_the_end().await.end, Some(TurnEvent::Gone));
+    assert_eq!(reader.rest().await.end, Some(TurnEvent::Gone));
     assert!(world.is_gone(turn).await);
 }
 
@@ -103,7 +103,7 @@ async fn while_the_turn_runs_on_another_server() {
     // By a hint: the model is silent and the clock stands still.
     model.dropped().await;
     assert_eq!(soon("the waiter is told", sending.settled()).await.unwrap().1, Settled::Gone);
-    let (read, ()) = tokio::join!(reader.to_the_end(), async {
+    let (read, ()) = tokio::join!(reader.rest(), async {
         for _ in 0..4 {
             world.clock.advance(Duration::from_millis(250)).await;
         }

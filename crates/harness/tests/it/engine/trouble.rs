@@ -4,7 +4,7 @@ use super::reader::Reader;
 use super::world::{World, ended, or_withdraw, request};
 use maru_domain::turns::ports::StreamBuffer;
 use maru_domain::turns::{Settled, TurnStatus};
-use maru_testkit::fakes::{Call, Plan, Trouble};
+use maru_testkit::fakes::{Call, Plan, Trouble, soon};
 use std::time::Duration;
 
 const HALF: Duration = Duration::from_millis(500);
@@ -16,10 +16,7 @@ async fn ends_well(prepare: impl Fn(&World, &super::world::Server)) {
     prepare(&world, &server);
     let sending = server.send(world.room().await, request("hello")).await;
     let turn = sending.sent.turn.id;
-    world
-        .clock
-        .advance_until(HALF, "the model is asked", async || world.model.times_asked() > 0)
-        .await;
+    world.clock.advance_until(HALF, "the model is asked", async || world.model.times_asked() > 0).await;
     let model = world.model.asked().await;
     let reader = Reader::open(&server, turn).await;
     for piece in ["one ", "two ", "three "] {
@@ -71,11 +68,6 @@ async fn the_answer_to_the_end_is_lost() {
 }
 
 #[tokio::test]
-async fn away_whenever_somebody_who_waits_would_look() {
-    ends_well(|_, server| server.flaky.some(Call::Find, 1, 8, Trouble::Away)).await;
-}
-
-#[tokio::test]
 async fn nothing_is_told_before_the_first_commit() {
     let world = World::new().await;
     let server = world.server();
@@ -109,33 +101,45 @@ async fn a_cancel_is_heard_while_the_store_is_away() {
     assert!(model.is_dropped());
 }
 
+/// A turn whose text the store refuses for good must fail and keep what is stored of it.
+async fn refused_for_good(call: Call, skip: usize, stored: &str) {
+    let world = World::new().await;
+    let server = world.server();
+    let room = world.room().await;
+    let sending = server.send(room, request("hello")).await;
+    let model = world.model.asked().await;
+    server.flaky.some(call, skip, 1, Trouble::Broken);
+    model.say("one ");
+    world.clock.advance(HALF).await;
+    model.say("two");
+    world.clock.advance(2 * HALF).await;
+    model.say(" three");
+    model.end();
+    let view = ended(soon("the turn settles", sending.settled()).await.unwrap().1);
+    assert_eq!(view.turn.status, TurnStatus::Failed);
+    assert_eq!(view.turn.error.as_ref().unwrap().code, "internal");
+    assert_eq!(view.reply, stored, "what was stored is kept");
+    assert!(model.is_dropped());
+    Reader::open(&server, view.turn.id).await.completes(stored).await;
+    world.model.plan(Plan::fast(&["goes on"]));
+    let next = server.ask(room, "and now?").await;
+    assert_eq!(server.end_of(next).await.reply, "goes on");
+    server.quiet().await;
+}
+
 #[tokio::test]
-async fn a_store_that_refuses_the_text_for_good_fails_the_turn() {
-    for skip in [0, 1] {
-        let world = World::new().await;
-        let server = world.server();
-        let room = world.room().await;
-        let sending = server.send(room, request("hello")).await;
-        let model = world.model.asked().await;
-        server.flaky.some(Call::Checkpoint, skip, usize::MAX, Trouble::Broken);
-        server.flaky.next(Call::Finish, Trouble::Broken);
-        model.say("one ");
-        world.clock.advance(HALF).await;
-        model.say("two");
-        world.clock.advance(2 * HALF).await;
-        model.end();
-        world.clock.advance(2 * HALF).await;
-        let view = ended(sending.settled().await.unwrap().1);
-        assert_eq!(view.turn.status, TurnStatus::Failed);
-        assert_eq!(view.turn.error.as_ref().unwrap().code, "internal");
-        assert_eq!(view.reply, ["", "one "][skip], "what was stored is kept");
-        assert!(model.is_dropped());
-        Reader::open(&server, view.turn.id).await.completes(&view.reply).await;
-        world.model.plan(Plan::fast(&["goes on"]));
-        let next = server.ask(room, "and now?").await;
-        assert_eq!(server.end_of(next).await.reply, "goes on");
-        server.quiet().await;
-    }
+async fn refused_at_the_first_checkpoint() {
+    refused_for_good(Call::Checkpoint, 0, "").await;
+}
+
+#[tokio::test]
+async fn refused_at_a_later_checkpoint() {
+    refused_for_good(Call::Checkpoint, 1, "one ").await;
+}
+
+#[tokio::test]
+async fn refused_at_the_end() {
+    refused_for_good(Call::Finish, 0, "one two").await;
 }
 
 #[tokio::test]
@@ -153,7 +157,9 @@ async fn a_panic_while_the_store_is_away_still_ends_the_turn() {
         }
         match sending.settled().await.unwrap().1 {
             Settled::Withdrawn(turn) if take_back => assert_eq!(turn.status, TurnStatus::Failed),
-            Settled::Ended { view, .. } if !take_back => assert_eq!(view.turn.error.unwrap().code, "internal"),
+            Settled::Ended { view, .. } if !take_back => {
+                assert_eq!(view.turn.error.unwrap().code, "internal")
+            }
             other => panic!("{other:?}"),
         }
         server.quiet().await;

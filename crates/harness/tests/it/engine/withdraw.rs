@@ -3,9 +3,9 @@
 use super::reader::Reader;
 use super::world::{Setup, World, done, ended, or_withdraw, refused, replayed, request, under_key};
 use maru_domain::ids::RoomRef;
-use maru_domain::turns::ports::{ModelError, ModelFault};
+use maru_domain::turns::ports::{Finish, ModelError, ModelFault};
 use maru_domain::turns::{Settled, TurnEvent, TurnStatus};
-use maru_testkit::fakes::Plan;
+use maru_testkit::fakes::{Plan, Step};
 
 #[tokio::test]
 async fn without_it_a_failed_turn_keeps_its_text() {
@@ -48,7 +48,7 @@ async fn nothing_of_it_stays_and_the_key_is_free_again() {
     let Settled::Withdrawn(withdrawn) = settled else { panic!("it was taken back: {settled:?}") };
     assert_eq!((withdrawn.id, withdrawn.status), (turn, TurnStatus::Failed));
     assert_eq!(withdrawn.error.unwrap().code, "model_failing");
-    assert_eq!(reader.to_the_end().await.end, Some(TurnEvent::Gone));
+    assert_eq!(reader.rest().await.end, Some(TurnEvent::Gone));
     assert!(world.is_gone(turn).await);
     let (stored, messages) = world.messages(room).await;
     assert_eq!((stored.message_count, messages.len()), (2, 2), "what was said before stays");
@@ -118,5 +118,35 @@ async fn whoever_came_again_under_the_key_is_told_too() {
     world.model.asked().await.fail(ModelFault::Failing);
     for sending in [first, again] {
         assert!(matches!(sending.settled().await.unwrap().1, Settled::Withdrawn(_)));
+    }
+}
+
+#[tokio::test]
+async fn what_the_model_says_at_its_end_decides() {
+    let world = World::new().await;
+    let server = world.server();
+    let room = world.room().await;
+    let text = || Step::Say("text".to_owned());
+    let end = |finish| Step::End(finish, None);
+    let (completed, failed) = (TurnStatus::Completed, TurnStatus::Failed);
+    let cases = [
+        (vec![text(), end(Finish::Stop)], completed, None),
+        (vec![text(), end(Finish::Length)], completed, None),
+        (vec![text(), end(Finish::ContentFilter)], completed, None),
+        (vec![end(Finish::ContentFilter)], failed, Some("model_refused")),
+        (vec![end(Finish::Stop)], failed, Some("model_malformed")),
+        (vec![Step::Say(String::new()), end(Finish::Stop)], failed, Some("model_malformed")),
+        (vec![text(), Step::Cut], failed, Some("model_truncated")),
+        (vec![Step::Cut], failed, Some("model_truncated")),
+    ];
+    for (steps, status, code) in cases {
+        let said = steps.iter().any(|step| matches!(step, Step::Say(text) if !text.is_empty()));
+        world.model.plan(Plan::Play(steps));
+        let turn = server.ask(room, "hello").await;
+        let view = server.end_of(turn).await;
+        assert_eq!(view.turn.status, status);
+        assert_eq!(view.turn.error.as_ref().map(|error| error.code.as_str()), code);
+        assert_eq!(view.reply, if said { "text" } else { "" });
+        Reader::open(&server, turn).await.completes(&view.reply).await;
     }
 }

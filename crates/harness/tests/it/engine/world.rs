@@ -1,7 +1,7 @@
 //! A database, the things around it, and servers that share them.
 
 use maru_auth::{Argon2Hasher, HashCost, JwtSigner, KeyRing};
-use maru_domain::access::{Actor, Authorized, Read, Write};
+use maru_domain::access::{Actor, Authorized, Write};
 use maru_domain::accounts::ports::NewUser;
 use maru_domain::clock::Clock;
 use maru_domain::error::Fault;
@@ -19,7 +19,9 @@ use maru_ephemeral::memory::{
     LimiterSettings, MemoryBus, MemoryIdentities, MemoryLimiter, MemoryPages, MemoryStreams, StreamLimits,
 };
 use maru_store::{Durability, Location, Store};
-use maru_testkit::fakes::{FlakyStore, ManualClock, ScriptedModel, ScriptedModels, SeededIds, TaskSpawner, soon};
+use maru_testkit::fakes::{
+    FlakyStore, ManualClock, ScriptedModel, ScriptedModels, SeededIds, TaskSpawner, soon, until,
+};
 use secrecy::SecretString;
 use serde_json::Map;
 use std::sync::Arc;
@@ -47,7 +49,6 @@ pub struct Server {
     pub services: Services,
     pub flaky: Arc<FlakyStore>,
     pub tasks: Arc<TaskSpawner>,
-    pub streams: Arc<MemoryStreams>,
     stop: CancellationToken,
     store: StorePorts,
 }
@@ -111,9 +112,11 @@ impl World {
             limiter: Arc::new(MemoryLimiter::new(Arc::clone(&clock), LimiterSettings::default())),
             identities: Arc::new(MemoryIdentities::new(Arc::clone(&clock))),
             bus: setup.bus.unwrap_or_else(|| Arc::clone(&self.bus)),
-            buffer: Arc::clone(&streams) as _,
+            buffer: streams as _,
             pages: Arc::new(MemoryPages::default()),
-            models: Arc::new(ScriptedModels::new(Arc::clone(&self.model)).with("small", Arc::clone(&self.small))),
+            models: Arc::new(
+                ScriptedModels::new(Arc::clone(&self.model)).with("small", Arc::clone(&self.small)),
+            ),
             hasher: Arc::new(Argon2Hasher::new(HashCost::default())),
             signer: Arc::new(JwtSigner::new(secret())),
             key_maker: Arc::new(KeyRing::new(secret())),
@@ -127,7 +130,7 @@ impl World {
             ..EngineSettings::new(InstanceId(setup.name.to_owned()), budget)
         };
         let services = Services::new(ports, ServiceSettings { token_ttl: LONG, engine });
-        Server { services, flaky, tasks, streams, stop: CancellationToken::new(), store }
+        Server { services, flaky, tasks, stop: CancellationToken::new(), store }
     }
 
     /// A room in which messages wait for their turn.
@@ -177,6 +180,12 @@ impl World {
         (view.turn.status, view.reply)
     }
 
+    /// The turn once it has ended, wherever it ran and whatever the clock shows.
+    pub async fn over(&self, turn: TurnId) -> TurnView {
+        until("the turn has ended", async || self.stored(turn).await.turn.status.is_terminal()).await;
+        self.stored(turn).await
+    }
+
     pub async fn is_gone(&self, turn: TurnId) -> bool {
         self.store.ports.turns.find(turn).await.unwrap().is_none()
     }
@@ -211,17 +220,14 @@ pub fn or_withdraw(content: &str) -> SendRequest {
 /// The same message under a key.
 pub fn under_key(key: &str, request: SendRequest) -> SendRequest {
     let fingerprint = request.content.as_str().as_bytes().to_vec();
-    let once = OnceKey { scope: "somebody".into(), route: "POST /messages".into(), key: key.into(), fingerprint };
+    let once =
+        OnceKey { scope: "somebody".into(), route: "POST /messages".into(), key: key.into(), fingerprint };
     SendRequest { once: Some(once), ..request }
 }
 
 impl Server {
     pub async fn authorized(&self, room: RoomId) -> Result<Authorized<Room, Write>, Fault> {
         self.services.rooms.find(&Actor::Anonymous, RoomRef::Id(room)).await
-    }
-
-    pub async fn readable(&self, room: RoomId) -> Authorized<Room, Read> {
-        self.services.rooms.find(&Actor::Anonymous, RoomRef::Id(room)).await.unwrap()
     }
 
     pub async fn try_send(&self, room: RoomId, request: SendRequest) -> Result<Once<Sending>, Fault> {

@@ -21,7 +21,9 @@ impl Raw {
     /// The statuses of all answers, in order, without `100 Continue`.
     pub fn statuses(&self) -> Vec<u16> {
         let text = self.text();
-        let status = |line: &str| line.strip_prefix("HTTP/1.1 ").or(line.strip_prefix("HTTP/1.0 "))?.get(..3)?.parse().ok();
+        let status = |line: &str| {
+            line.strip_prefix("HTTP/1.1 ").or(line.strip_prefix("HTTP/1.0 "))?.get(..3)?.parse().ok()
+        };
         // An answer's head begins where the body before it ends, without a line end between them.
         let heads = text.match_indices("HTTP/1.").filter_map(|(at, _)| status(&text[at..]));
         heads.filter(|status| *status != 100).collect()
@@ -55,7 +57,11 @@ pub fn exchange(base: &str, bytes: &[u8], half_close: bool, patience: Duration) 
                 break;
             }
             Ok(n) => got.extend_from_slice(&chunk[..n]),
-            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => break,
+            Err(error)
+                if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) =>
+            {
+                break;
+            }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             // Reset: what the server had not read was thrown away with the connection.
             Err(_) => {

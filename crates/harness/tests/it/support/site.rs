@@ -78,7 +78,8 @@ impl Site {
 
     /// A client with the token of a new user of that name, and what register answered.
     pub async fn user_named(&self, username: &str) -> (Http, Value) {
-        let body = json!({"username": username, "email": format!("{username}@example.com"), "password": PASSWORD});
+        let body =
+            json!({"username": username, "email": format!("{username}@example.com"), "password": PASSWORD});
         let answer = self.http().post("/api/register/").json(&body).await;
         assert_eq!(answer.status, 200, "{answer}");
         let value = answer.json();
@@ -87,9 +88,11 @@ impl Site {
 
     /// The prompts of the model so far that end with this message, each as the texts in it.
     pub fn prompts_for(&self, last: &str) -> Vec<Vec<String>> {
-        let texts = self.upstream.calls().into_iter().map(|call| {
-            call.messages().into_iter().map(|(_, text)| text).collect::<Vec<_>>()
-        });
+        let texts = self
+            .upstream
+            .calls()
+            .into_iter()
+            .map(|call| call.messages().into_iter().map(|(_, text)| text).collect::<Vec<_>>());
         texts.filter(|texts| texts.last().is_some_and(|text| text == last)).collect()
     }
 }
@@ -110,7 +113,10 @@ impl Drop for SiteOf {
         if std::thread::panicking() {
             let log = self.server.log();
             let lines: Vec<_> = log.lines().collect();
-            eprintln!("--- the end of the server's log ---\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+            eprintln!(
+                "--- the end of the server's log ---\n{}",
+                lines[lines.len().saturating_sub(40)..].join("\n")
+            );
         }
     }
 }

@@ -59,7 +59,9 @@ async fn registers(site: &Site) {
     login(&http, &number.to_string(), "1234").await.has_status(200);
 
     // Names of any script, with marks; the signs of Django's rule; letters of either case are two names.
-    for username in ["홍길동", "Ünïcødé", "हिन्दी", "علي", "李小龍", "a@b.c+d-e_f", "Ⅷ世", "CASE", "case", "ß", "٣"] {
+    for username in
+        ["홍길동", "Ünïcødé", "हिन्दी", "علي", "李小龍", "a@b.c+d-e_f", "Ⅷ世", "CASE", "case", "ß", "٣"]
+    {
         let username = format!("{username}{}", name(""));
         register(&http, &json!({"username": username, "password": "x"})).await.has_status(200);
     }
@@ -94,11 +96,26 @@ async fn refuses_registrations(site: &Site) {
     let cases = [
         (json!({}), json!({"username": [REQUIRED], "password": [REQUIRED]})),
         (json!({"email": "x"}), json!({"username": [REQUIRED], "email": [EMAIL], "password": [REQUIRED]})),
-        (json!({"username": "", "email": "x", "password": ""}), json!({"username": [BLANK], "email": [EMAIL], "password": [BLANK]})),
-        (json!({"username": null, "email": null, "password": null}), json!({"username": [NULL], "email": [NULL], "password": [NULL]})),
-        (json!({"username": true, "email": [], "password": {"a": 1}}), json!({"username": [TYPE], "email": [TYPE], "password": [TYPE]})),
-        (json!({"username": ["a"], "email": {}, "password": false}), json!({"username": [TYPE], "email": [TYPE], "password": [TYPE]})),
-        (json!({"username": taken, "email": "no", "password": ""}), json!({"username": [TAKEN], "email": [EMAIL], "password": [BLANK]})),
+        (
+            json!({"username": "", "email": "x", "password": ""}),
+            json!({"username": [BLANK], "email": [EMAIL], "password": [BLANK]}),
+        ),
+        (
+            json!({"username": null, "email": null, "password": null}),
+            json!({"username": [NULL], "email": [NULL], "password": [NULL]}),
+        ),
+        (
+            json!({"username": true, "email": [], "password": {"a": 1}}),
+            json!({"username": [TYPE], "email": [TYPE], "password": [TYPE]}),
+        ),
+        (
+            json!({"username": ["a"], "email": {}, "password": false}),
+            json!({"username": [TYPE], "email": [TYPE], "password": [TYPE]}),
+        ),
+        (
+            json!({"username": taken, "email": "no", "password": ""}),
+            json!({"username": [TAKEN], "email": [EMAIL], "password": [BLANK]}),
+        ),
         (json!({"username": format!(" {taken} "), "password": "x"}), json!({"username": [TAKEN]})),
         (good("username", json!(" \t\n ")), json!({"username": [BLANK]})),
         (good("username", json!("a b")), json!({"username": [CHARACTERS]})),
@@ -108,7 +125,13 @@ async fn refuses_registrations(site: &Site) {
         (good("username", json!("a\u{200d}b")), json!({"username": [CHARACTERS]})),
         (good("username", json!("\u{1f600}")), json!({"username": [CHARACTERS]})),
         (good("username", json!("é".repeat(151))), long("username", 150)),
-        (good("email", json!(format!("{}@{}.{}.{}", "a".repeat(64), "b".repeat(63), "c".repeat(63), "d".repeat(62)))), long("email", 254)),
+        (
+            good(
+                "email",
+                json!(format!("{}@{}.{}.{}", "a".repeat(64), "b".repeat(63), "c".repeat(63), "d".repeat(62))),
+            ),
+            long("email", 254),
+        ),
         (good("email", json!("a@b@c")), json!({"email": [EMAIL]})),
         (good("email", json!("a b@example.com")), json!({"email": [EMAIL]})),
         (good("email", json!("a@example.com\u{0}")), json!({"email": [EMAIL]})),
@@ -126,13 +149,18 @@ async fn refuses_registrations(site: &Site) {
     let free = name("free");
     register(&http, &json!({"username": free, "email": "no", "password": "x"})).await.has_status(400);
     register(&http, &json!({"username": free, "password": "x"})).await.has_status(200);
-    http.get("/api/register/").await.has("allow", "POST, OPTIONS").is(405, &json!({"detail": "Method \"GET\" not allowed."}));
+    http.get("/api/register/")
+        .await
+        .has("allow", "POST, OPTIONS")
+        .is(405, &json!({"detail": "Method \"GET\" not allowed."}));
 }
 
 async fn one_name_once(site: &Site) {
     let http = site.http();
     // One spelling: ligatures, full width and composed letters are the same name as their plain forms.
-    for (kind, first, second) in [("ligature", "ﬁx", "fix"), ("width", "Ａlice", "Alice"), ("composed", "e\u{301}", "é")] {
+    for (kind, first, second) in
+        [("ligature", "ﬁx", "fix"), ("width", "Ａlice", "Alice"), ("composed", "e\u{301}", "é")]
+    {
         let (unique, message) = (name(""), json!({"username": [TAKEN]}));
         let answer = register(&http, &json!({"username": format!("{first}{unique}"), "password": "x"})).await;
         assert_eq!(answer.json()["user"]["username"], format!("{second}{unique}"), "{kind}");
@@ -151,7 +179,9 @@ async fn one_name_once(site: &Site) {
     let answers = futures_util::future::join_all((0..8).map(|_| register(&http, &body))).await;
     let (got, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
     assert_eq!(got.len(), 1, "{}", answers.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
-    refused.iter().for_each(|answer| drop(answer.is(400, &json!({"username": [TAKEN]}))));
+    for answer in refused {
+        answer.is(400, &json!({"username": [TAKEN]}));
+    }
 }
 
 async fn login(http: &Http, username: &str, password: &str) -> Reply {
@@ -185,11 +215,18 @@ async fn refuses_logins(site: &Site) {
     wrong.is(400, &json!({"detail": "Not found"}));
     // A name that nobody has looks the same, to the last header.
     let headers = |answer: &Reply| {
-        let mut names: Vec<_> = answer.headers.iter().map(|(name, value)| (name.to_string(), value.len())).collect();
+        let mut names: Vec<_> =
+            answer.headers.iter().map(|(name, value)| (name.to_string(), value.len())).collect();
         names.sort();
         names
     };
-    for (username, password) in [(name("nobody"), "wrong"), (format!("{joe}\u{0}"), "Right"), ("x".repeat(5000), "x"), (joe.clone(), "right"), (joe.clone(), "Right ")] {
+    for (username, password) in [
+        (name("nobody"), "wrong"),
+        (format!("{joe}\u{0}"), "Right"),
+        ("x".repeat(5000), "x"),
+        (joe.clone(), "right"),
+        (joe.clone(), "Right "),
+    ] {
         let unknown = login(&http, &username, password).await;
         assert_eq!((unknown.status, &unknown.body), (400, &wrong.body), "{unknown}");
         assert_eq!(headers(&unknown), headers(&wrong));
@@ -209,6 +246,9 @@ async fn refuses_logins(site: &Site) {
         let answer = http.post("/api/login/").json(body).await;
         assert_eq!((answer.status, answer.json()), (400, expected.clone()), "{body}");
     }
-    http.get("/api/login/").await.has("allow", "POST, OPTIONS").is(405, &json!({"detail": "Method \"GET\" not allowed."}));
+    http.get("/api/login/")
+        .await
+        .has("allow", "POST, OPTIONS")
+        .is(405, &json!({"detail": "Method \"GET\" not allowed."}));
     http.post("/api/test_token/").await.has("allow", "GET, OPTIONS").has_status(405);
 }

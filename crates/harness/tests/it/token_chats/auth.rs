@@ -17,7 +17,8 @@ fn routes() -> Vec<(String, String)> {
     let path = |path: &str| {
         path.replace("{chat_id}", "1").replace("{message_id}", "01890000-0000-7000-8000-000000000000")
     };
-    let routes: Vec<_> = wanted.map(|entry| (entry.verb.to_string(), format!("{}/", path(entry.path)))).collect();
+    let routes: Vec<_> =
+        wanted.map(|entry| (entry.verb.to_string(), format!("{}/", path(entry.path)))).collect();
     assert!(routes.len() >= 5 && routes.iter().all(|(_, path)| !path.contains('{')), "{routes:?}");
     routes
 }
@@ -69,7 +70,10 @@ async fn the_header_is_read_as_the_contract_says(site: &Site) {
         let two = ask(&user, &verb, &path).header("Authorization", "Token other").await;
         two.has("www-authenticate", "Token").has_status(401);
         refused(&ask(&http, &verb, &format!("{path}?token={token}")).await, NONE);
-        refused(&ask(&http, &verb, &path).header("Cookie", format!("token={token}; sessionid={token}")).await, NONE);
+        refused(
+            &ask(&http, &verb, &path).header("Cookie", format!("token={token}; sessionid={token}")).await,
+            NONE,
+        );
     }
     for header in ["Token", "token", "TOKEN", "Bearer", "bearer", "BEARER", "Token  "] {
         let answer = http.get("/api/test_token/").header("Authorization", format!("{header} {token}")).await;
@@ -124,8 +128,15 @@ async fn forged_tokens_are_refused(site: &Site) {
 /// Who is not known is told so first, whatever the body is.
 async fn an_answer_to_nobody_reads_no_body(site: &Site) {
     let gone = site.user().await;
-    let bad = [("application/json", "{"), ("text/plain", "x"), ("application/json", "[]"), ("application/json", "{}")];
-    for http in [site.http(), site.http().with_token("nonsense"), gone.with_token(&format!("{}x", gone.token()))] {
+    let bad = [
+        ("application/json", "{"),
+        ("text/plain", "x"),
+        ("application/json", "[]"),
+        ("application/json", "{}"),
+    ];
+    for http in
+        [site.http(), site.http().with_token("nonsense"), gone.with_token(&format!("{}x", gone.token()))]
+    {
         for (verb, path) in routes().iter().filter(|(verb, _)| verb != "GET") {
             for (content_type, body) in bad {
                 let answer = http.ask(verb, path).body(content_type, body).await;
@@ -135,10 +146,21 @@ async fn an_answer_to_nobody_reads_no_body(site: &Site) {
     }
     // The token is good by its signature and its session is over: that takes a look at the database.
     let (user, value) = site.user_named(&crate::support::name("over")).await;
-    let arguments = ["user", "delete", "--yes", "--store", &site.store, value["user"]["username"].as_str().expect("a name")];
+    let arguments = [
+        "user",
+        "delete",
+        "--yes",
+        "--store",
+        &site.store,
+        value["user"]["username"].as_str().expect("a name"),
+    ];
     crate::support::maru(site.server.home(), &arguments, "").ok();
     for (content_type, body) in bad {
         let answer = user.post("/api/chats/").body(content_type, body).await;
-        assert_eq!((answer.status, answer.json()), (401, json!({"detail": UNKNOWN}) as Value), "{content_type} {body}");
+        assert_eq!(
+            (answer.status, answer.json()),
+            (401, json!({"detail": UNKNOWN}) as Value),
+            "{content_type} {body}"
+        );
     }
 }

@@ -10,7 +10,9 @@ async fn an_edit_changes_the_text_and_nothing_else(site: &Site) {
     user.say("the old secret").await.has_status(201);
     let sent = user.say("second").await.json();
     let (chat, turns) = (&sent["chat_id"], &sent["conversation"]);
-    user.edit(chat, &turns[0]["message_id"], " the new text ").await.is(200, &json!({"message": "Message updated successfully"}));
+    user.edit(chat, &turns[0]["message_id"], " the new text ")
+        .await
+        .is(200, &json!({"message": "Message updated successfully"}));
     let mut expected = turns.clone();
     expected[0]["You"] = json!(" the new text ");
     assert_eq!(user.chats().await[0]["conversation"], expected, "reply, time and order stay");
@@ -19,7 +21,10 @@ async fn an_edit_changes_the_text_and_nothing_else(site: &Site) {
     let third = user.say("third after the edit").await.json();
     assert!(site.upstream.call_count() > calls);
     let prompt = site.prompts_for("third after the edit").pop().expect("a call of the model");
-    assert_eq!(prompt, [" the new text ", "reply to: the old secret", "second", "reply to: second", "third after the edit"]);
+    assert_eq!(
+        prompt,
+        [" the new text ", "reply to: the old secret", "second", "reply to: second", "third after the edit"]
+    );
     assert_eq!(third["conversation"][0], expected[0]);
 
     // On an ended session, too; twice; the last turn; without the slash.
@@ -28,10 +33,16 @@ async fn an_edit_changes_the_text_and_nothing_else(site: &Site) {
     let last = third["conversation"][2]["message_id"].as_str().expect("an id");
     for text in ["after the end", "and once more"] {
         let path = format!("/api/chats/{chat}/messages/{last}");
-        user.ask("PATCH", &path).json(&json!({"content": text})).await.is(200, &json!({"message": "Message updated successfully"}));
+        user.ask("PATCH", &path)
+            .json(&json!({"content": text}))
+            .await
+            .is(200, &json!({"message": "Message updated successfully"}));
     }
     let listed = user.chats().await;
-    assert_eq!((&listed[0]["conversation"][2]["You"], &listed[0]["end_time"]), (&json!("and once more"), &ended));
+    assert_eq!(
+        (&listed[0]["conversation"][2]["You"], &listed[0]["end_time"]),
+        (&json!("and once more"), &ended)
+    );
     assert!(site.prompts_for("and once more").is_empty() && site.prompts_for("after the end").is_empty());
 }
 
@@ -44,10 +55,18 @@ async fn edits_are_refused_in_order(site: &Site) {
     let body = json!({"error": "Message ID and new content are required."});
     let no_chat = json!({"error": "Chat not found."});
     let no_message = json!({"error": "Message not found."});
-    let path = |chat: &Value, message: &Value| format!("/api/chats/{chat}/messages/{}/", message.as_str().unwrap_or("x"));
+    let path = |chat: &Value, message: &Value| {
+        format!("/api/chats/{chat}/messages/{}/", message.as_str().unwrap_or("x"))
+    };
     // The body first, then the chat, then the message.
     for target in [path(&chat, &message), path(&json!(999_999_999), &unknown), path(&chat, &unknown)] {
-        for bad in [json!({}), json!({"content": ""}), json!({"content": null}), json!({"content": " \n"}), json!({"text": "x"})] {
+        for bad in [
+            json!({}),
+            json!({"content": ""}),
+            json!({"content": null}),
+            json!({"content": " \n"}),
+            json!({"text": "x"}),
+        ] {
             user.ask("PATCH", &target).json(&bad).await.is(400, &body);
         }
         user.ask("PATCH", &target).json(&json!({"content": "a\u{0}"})).await.has_status(400);
@@ -66,11 +85,20 @@ async fn edits_are_refused_in_order(site: &Site) {
     }
     for id in ["x", "-1", "1.5", "99999999999999999999", "0x1", "1e3", "%20", "१"] {
         let path = format!("/api/chats/{id}/messages/{}/", message.as_str().expect("an id"));
-        user.ask("PATCH", &path).json(&json!({"content": "y"})).await.is(404, &json!({"detail": "Not found."}));
+        user.ask("PATCH", &path)
+            .json(&json!({"content": "y"}))
+            .await
+            .is(404, &json!({"detail": "Not found."}));
     }
-    user.get(&path(&chat, &message)).await.has("allow", "PATCH, OPTIONS").is(405, &json!({"detail": "Method \"GET\" not allowed."}));
+    user.get(&path(&chat, &message))
+        .await
+        .has("allow", "PATCH, OPTIONS")
+        .is(405, &json!({"detail": "Method \"GET\" not allowed."}));
     let listed = user.chats().await;
-    assert_eq!((&listed[0]["conversation"][0]["You"], &listed[1]["conversation"][0]["You"]), (&json!("x"), &json!("z")));
+    assert_eq!(
+        (&listed[0]["conversation"][0]["You"], &listed[1]["conversation"][0]["You"]),
+        (&json!("x"), &json!("z"))
+    );
 }
 
 async fn deleting_uncovers_the_chat_before(site: &Site) {
@@ -80,10 +108,15 @@ async fn deleting_uncovers_the_chat_before(site: &Site) {
     let first = user.say("one").await.json();
     user.end().await.has_status(200);
     let second = user.say("two").await.json();
-    user.get(&format!("/api/chats/{}/", second["chat_id"])).await.has("allow", "DELETE, OPTIONS").is(405, &json!({"detail": "Method \"GET\" not allowed."}));
+    user.get(&format!("/api/chats/{}/", second["chat_id"]))
+        .await
+        .has("allow", "DELETE, OPTIONS")
+        .is(405, &json!({"detail": "Method \"GET\" not allowed."}));
     user.delete(&second["chat_id"]).await.is(200, &deleted);
     user.delete(&second["chat_id"]).await.is(404, &missing);
-    user.edit(&second["chat_id"], &second["conversation"][0]["message_id"], "y").await.is(404, &json!({"error": "Chat not found."}));
+    user.edit(&second["chat_id"], &second["conversation"][0]["message_id"], "y")
+        .await
+        .is(404, &json!({"error": "Chat not found."}));
     let session = second["session_identifier"].as_str().expect("an id");
     user.get(&format!("/api/chats/?session_id={session}")).await.is(200, &json!([]));
     // The chat before is the latest now, and it was ended: nothing to end, and the next message opens a third.
@@ -99,7 +132,9 @@ async fn deleting_uncovers_the_chat_before(site: &Site) {
     for id in ["999999999", "9223372036854775807"] {
         user.ask("DELETE", &format!("/api/chats/{id}")).await.is(404, &missing);
     }
-    for id in ["x", "-1", "1.5", "9223372036854775808", "99999999999999999999", "0x1", "1e3", "%20", "१", "+1"] {
+    for id in
+        ["x", "-1", "1.5", "9223372036854775808", "99999999999999999999", "0x1", "1e3", "%20", "१", "+1"]
+    {
         user.ask("DELETE", &format!("/api/chats/{id}/")).await.is(404, &json!({"detail": "Not found."}));
     }
     // A number is the same with leading zeros, as in Django.

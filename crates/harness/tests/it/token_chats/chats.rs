@@ -22,12 +22,16 @@ fn is_local_now(text: &Value) {
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     assert_eq!(shape, "00/00/0000 00:00:00", "{text}");
     let now = maru_now();
-    let around: HashSet<String> =
-        (0..60).map(|ago| karachi(&now.checked_sub(Duration::from_secs(ago)).expect("a time").to_string())).collect();
+    let around: HashSet<String> = (0..60)
+        .map(|ago| karachi(&now.checked_sub(Duration::from_secs(ago)).expect("a time").to_string()))
+        .collect();
     assert!(around.contains(text), "{text} is not within the minute before {}", karachi(&now.to_string()));
 }
 
-#[expect(clippy::disallowed_methods, reason = "the test compares the server's times with the machine's clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test compares the server's times with the machine's clock"
+)]
 fn maru_now() -> Timestamp {
     Timestamp::now()
 }
@@ -54,7 +58,8 @@ async fn a_session_starts_goes_on_and_ends(site: &Site) {
     let user_id = registered["user"]["id"].clone();
     let first = user.say("How many planets are there?").await;
     let shown = first.json();
-    let (chat_id, session, start) = (&shown["chat_id"], first.string("/session_identifier"), first.string("/start_time"));
+    let (chat_id, session, start) =
+        (&shown["chat_id"], first.string("/session_identifier"), first.string("/start_time"));
     let body = json!({"chat_id": chat_id, "user_id": user_id, "conversation": [turn(&first, 0, "How many planets are there?")],
         "start_time": start, "end_time": null, "session_identifier": session});
     first.is(201, &body);
@@ -70,7 +75,10 @@ async fn a_session_starts_goes_on_and_ends(site: &Site) {
     second.is(200, &body);
     // The model is told all that was said before.
     let prompt = site.prompts_for("And moons?").pop().expect("a call of the model");
-    assert_eq!(prompt, ["How many planets are there?", "reply to: How many planets are there?", "And moons?"]);
+    assert_eq!(
+        prompt,
+        ["How many planets are there?", "reply to: How many planets are there?", "And moons?"]
+    );
 
     // The end takes a content, stores it nowhere and asks no model.
     let ended = user.post("/api/chats/").json(&json!({"content": "farewell", "end_session": true})).await;
@@ -79,13 +87,19 @@ async fn a_session_starts_goes_on_and_ends(site: &Site) {
     is_local_now(&end_time);
     assert_eq!(site.prompts_for("farewell"), Vec::<Vec<String>>::new());
     let listed = user.chats().await;
-    assert_eq!((&listed[0]["end_time"], listed[0]["conversation"].as_array().map(Vec::len)), (&end_time, Some(2)));
+    assert_eq!(
+        (&listed[0]["end_time"], listed[0]["conversation"].as_array().map(Vec::len)),
+        (&end_time, Some(2))
+    );
     user.end().await.is(404, &json!({"error": "No active chat session found to end."}));
 
     // What comes next opens another one, which knows nothing of the first.
     let next = user.say("Hello again").await;
     next.has_status(201);
-    assert!(next.json()["chat_id"].as_i64() > chat_id.as_i64() && next.string("/session_identifier") != session, "{next}");
+    assert!(
+        next.json()["chat_id"].as_i64() > chat_id.as_i64() && next.string("/session_identifier") != session,
+        "{next}"
+    );
     assert_eq!(site.prompts_for("Hello again"), [["Hello again"]]);
     assert_eq!(next.json()["conversation"].as_array().map(Vec::len), Some(1));
 }
@@ -120,13 +134,28 @@ async fn the_list_shows_every_session(site: &Site) {
 
     for chat in &chats {
         let id = chat["session_id"].as_str().expect("an id");
-        for path in [format!("/api/chats/?session_id={id}"), format!("/api/chats?session_id={id}&other=1"), format!("/api/chats/?session_id=x&session_id={id}")] {
+        for path in [
+            format!("/api/chats/?session_id={id}"),
+            format!("/api/chats?session_id={id}&other=1"),
+            format!("/api/chats/?session_id=x&session_id={id}"),
+        ] {
             user.get(&path).await.is(200, &json!([chat]));
         }
     }
     user.get("/api/chats/?session_id=").await.is(200, &json!(chats));
     user.get("/api/chats/?session=1&page=7").await.is(200, &json!(chats));
-    for id in ["x", "0", "null", "01890000-0000-7000-8000-000000000000", "%00", "%FF", "'%20or%20''='", "🙂", "..", &"a".repeat(4000)] {
+    for id in [
+        "x",
+        "0",
+        "null",
+        "01890000-0000-7000-8000-000000000000",
+        "%00",
+        "%FF",
+        "'%20or%20''='",
+        "🙂",
+        "..",
+        &"a".repeat(4000),
+    ] {
         user.get(&format!("/api/chats/?session_id={id}")).await.is(200, &json!([]));
     }
     let chat_id = chats[0]["chat_id"].to_string();
@@ -135,8 +164,27 @@ async fn the_list_shows_every_session(site: &Site) {
 
 async fn end_session_is_read_leniently(site: &Site) {
     let user = site.user().await;
-    let ends = [json!(true), json!("true"), json!("TRUE"), json!("1"), json!("yes"), json!("Yes"), json!(1), json!(7), json!(-1)];
-    let goes_on = [json!(false), json!("false"), json!("no"), json!("0"), json!(""), json!("on"), json!(0), json!(null)];
+    let ends = [
+        json!(true),
+        json!("true"),
+        json!("TRUE"),
+        json!("1"),
+        json!("yes"),
+        json!("Yes"),
+        json!(1),
+        json!(7),
+        json!(-1),
+    ];
+    let goes_on = [
+        json!(false),
+        json!("false"),
+        json!("no"),
+        json!("0"),
+        json!(""),
+        json!("on"),
+        json!(0),
+        json!(null),
+    ];
     for value in &ends {
         user.say("open").await.has_status(201);
         let answer = user.post("/api/chats/").json(&json!({"content": "x", "end_session": value})).await;
@@ -153,7 +201,14 @@ async fn refuses_messages(site: &Site) {
     let user = site.user().await;
     let missing = json!({"error": "Content is required."});
     for ending in [json!(false), json!(true)] {
-        for body in [json!({}), json!({"content": ""}), json!({"content": null}), json!({"content": "  \n\t"}), json!({"content": "\u{3000}\u{2003}"}), json!({"Content": "x", "message": "x"})] {
+        for body in [
+            json!({}),
+            json!({"content": ""}),
+            json!({"content": null}),
+            json!({"content": "  \n\t"}),
+            json!({"content": "\u{3000}\u{2003}"}),
+            json!({"Content": "x", "message": "x"}),
+        ] {
             let mut body = body;
             body["end_session"] = ending.clone();
             user.post("/api/chats/").json(&body).await.is(400, &missing);
@@ -186,6 +241,7 @@ async fn content_is_kept_as_sent(site: &Site) {
         assert_eq!(site.prompts_for(text).len(), 1, "the model is asked with the very text: {text:?}");
     }
     let listed = user.chats().await;
-    let kept: Vec<_> = listed[0]["conversation"].as_array().expect("turns").iter().map(|turn| turn["You"].clone()).collect();
+    let kept: Vec<_> =
+        listed[0]["conversation"].as_array().expect("turns").iter().map(|turn| turn["You"].clone()).collect();
     assert_eq!(kept, texts);
 }

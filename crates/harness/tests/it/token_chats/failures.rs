@@ -55,14 +55,18 @@ async fn a_chat_deleted_under_its_reply_is_gone(backend: Backend) {
         async move { user.say("second").await }
     };
     let deleting = async {
-        until("the reply has begun", || async { user.chats().await[0]["conversation"][1]["Bot"] == "part" }).await;
+        until("the reply has begun", || async { user.chats().await[0]["conversation"][1]["Bot"] == "part" })
+            .await;
         // Meanwhile the text so far is there to be read, and the open chat can be edited.
         user.edit(&first["chat_id"], &first["conversation"][0]["message_id"], "edited").await.has_status(200);
         user.delete(&first["chat_id"]).await.has_status(200);
     };
     let (sent, ()) = futures_util::future::join(sending, deleting).await;
     sent.is(404, &json!({"error": "Chat not found."}));
-    assert!(site.upstream.at_most_open(0, Duration::from_secs(20)).await, "the model is not kept busy for nothing");
+    assert!(
+        site.upstream.at_most_open(0, Duration::from_secs(20)).await,
+        "the model is not kept busy for nothing"
+    );
     site.upstream.script_each("echo", Vec::new());
     user.get("/api/chats/").await.is(200, &json!([]));
     user.say("third").await.has_status(201);
@@ -71,7 +75,10 @@ async fn a_chat_deleted_under_its_reply_is_gone(backend: Backend) {
 
 async fn a_provider_that_is_not_there(backend: Backend) {
     // Port 9 of the loopback interface: nobody listens, and the system says so at once.
-    let settings = [("MARU__LLM__PROVIDERS__TEST__BASE_URL", "http://127.0.0.1:9/v1"), ("MARU__LLM__TOTAL_TIMEOUT", "1s")];
+    let settings = [
+        ("MARU__LLM__PROVIDERS__TEST__BASE_URL", "http://127.0.0.1:9/v1"),
+        ("MARU__LLM__TOTAL_TIMEOUT", "1s"),
+    ];
     let site = Site::start(backend, &settings).await;
     let user = site.user().await;
     user.say("hello?").await.is(503, &json!({"error": "The model is unavailable. Please try again."}));

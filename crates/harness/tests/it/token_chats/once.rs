@@ -33,7 +33,12 @@ mod shared {
         user.say("still open").await.has_status(200);
         replayed(&user.say("first of the replays").key(&opening).await, &first);
         let listed = user.chats().await;
-        let turns: Vec<_> = listed.as_array().expect("chats").iter().map(|chat| chat["conversation"].as_array().map(Vec::len)).collect();
+        let turns: Vec<_> = listed
+            .as_array()
+            .expect("chats")
+            .iter()
+            .map(|chat| chat["conversation"].as_array().map(Vec::len))
+            .collect();
         assert_eq!(turns, [Some(3), Some(2)]);
     }
 
@@ -44,7 +49,11 @@ mod shared {
         let reused = json!({"error": "This Idempotency-Key was used for another request; take a new one."});
         user.say("two").key(&key).await.is(422, &reused);
         user.end().key(&key).await.is(422, &reused);
-        user.post("/api/chats/").key(&key).body("application/x-www-form-urlencoded", "content=one").await.is(422, &reused);
+        user.post("/api/chats/")
+            .key(&key)
+            .body("application/x-www-form-urlencoded", "content=one")
+            .await
+            .is(422, &reused);
         let end = name("key");
         user.end().key(&end).await.has_status(200);
         user.say("three").key(&end).await.is(422, &reused);
@@ -57,16 +66,23 @@ mod shared {
         let first = one.say("the same").key(&key).await;
         let second = two.say("the same").key(&key).await;
         assert_eq!((first.status, second.status), (201, 201));
-        assert!(first.json()["chat_id"] != second.json()["chat_id"] && second.header("idempotency-replayed").is_none());
+        assert!(
+            first.json()["chat_id"] != second.json()["chat_id"]
+                && second.header("idempotency-replayed").is_none()
+        );
         // Another path has other keys; the slash is no other path; quotes are no part of the key.
         let body = json!({"username": name("scope"), "password": "x"});
         one.post("/api/register/").key(&key).json(&body).await.has_status(200);
         one.post("/api/login/").key(&key).json(&body).await.has_status(200);
-        let again = one.post("/api/chats").key(&format!("\"{key}\"")).json(&json!({"content": "the same"})).await;
+        let again =
+            one.post("/api/chats").key(&format!("\"{key}\"")).json(&json!({"content": "the same"})).await;
         replayed(&again, &first);
         // Where nothing is made twice anyway, the key is not looked at.
         one.get("/api/chats/").key(&key).await.has_status(200);
-        one.edit(&first.json()["chat_id"], &first.json()["conversation"][0]["message_id"], "x").key(&key).await.has_status(200);
+        one.edit(&first.json()["chat_id"], &first.json()["conversation"][0]["message_id"], "x")
+            .key(&key)
+            .await
+            .has_status(200);
         one.delete(&first.json()["chat_id"]).key(&key).await.has_status(200);
     }
 
@@ -98,11 +114,17 @@ mod shared {
         replayed(&http.post("/api/register/").key(&key).json(&body).await, &registered);
         let other = json!({"username": name("other"), "email": "o@example.com", "password": "pw"});
         http.post("/api/register/").key(&key).json(&other).await.has_status(422);
-        http.post("/api/register/").json(&body).await.is(400, &json!({"username": ["A user with that username already exists."]}));
+        http.post("/api/register/")
+            .json(&body)
+            .await
+            .is(400, &json!({"username": ["A user with that username already exists."]}));
         let first = http.post("/api/login/").key(&key).json(&login).await;
         first.has_status(200);
         replayed(&http.post("/api/login/").key(&key).json(&login).await, &first);
-        assert_ne!(first.string("/token"), http.post("/api/login/").key(&name("key")).json(&login).await.string("/token"));
+        assert_ne!(
+            first.string("/token"),
+            http.post("/api/login/").key(&name("key")).json(&login).await.string("/token")
+        );
         http.with_token(&first.string("/token")).get("/api/test_token/").await.has_status(200);
         // Many at once make one account.
         let (key, username) = (name("key"), name("at-once"));
@@ -122,10 +144,22 @@ mod shared {
         user.say("x").key(&key).await.has_status(201);
         let (key, username) = (name("key"), name("late"));
         user.post("/api/register/").key(&key).json(&json!({"username": username})).await.has_status(400);
-        user.post("/api/register/").key(&key).json(&json!({"username": username, "password": "x"})).await.has_status(200);
+        user.post("/api/register/")
+            .key(&key)
+            .json(&json!({"username": username, "password": "x"}))
+            .await
+            .has_status(200);
         let key = name("key");
-        user.post("/api/login/").key(&key).json(&json!({"username": username, "password": "wrong"})).await.has_status(400);
-        user.post("/api/login/").key(&key).json(&json!({"username": username, "password": "x"})).await.has_status(200);
+        user.post("/api/login/")
+            .key(&key)
+            .json(&json!({"username": username, "password": "wrong"}))
+            .await
+            .has_status(400);
+        user.post("/api/login/")
+            .key(&key)
+            .json(&json!({"username": username, "password": "x"}))
+            .await
+            .has_status(200);
     }
 }
 
@@ -136,7 +170,14 @@ mod alone {
     async fn retries_attach_to_the_running_turn(backend: Backend) {
         let site = Site::start(backend, &[]).await;
         let user = site.user().await;
-        let slow = Script::stream().role().say("slowly ").wait(Duration::from_millis(1500)).say("done").finish("stop").done().end();
+        let slow = Script::stream()
+            .role()
+            .say("slowly ")
+            .wait(Duration::from_millis(1500))
+            .say("done")
+            .finish("stop")
+            .done()
+            .end();
         site.upstream.script("echo", slow);
         let key = name("key");
         let first = {
@@ -144,11 +185,18 @@ mod alone {
             async move { user.say("only once").key(&key).await }
         };
         let retries = async {
-            assert!(site.upstream.at_least_calls("echo", 1, Duration::from_secs(20)).await, "the turn has begun");
-            futures_util::future::join_all((0..5).map(|_| async { user.say("only once").key(&key).await })).await
+            assert!(
+                site.upstream.at_least_calls("echo", 1, Duration::from_secs(20)).await,
+                "the turn has begun"
+            );
+            futures_util::future::join_all((0..5).map(|_| async { user.say("only once").key(&key).await }))
+                .await
         };
         let (first, retries) = futures_util::future::join(first, retries).await;
-        assert_eq!((first.status, first.json()["conversation"][0]["Bot"].clone()), (201, json!("slowly done")));
+        assert_eq!(
+            (first.status, first.json()["conversation"][0]["Bot"].clone()),
+            (201, json!("slowly done"))
+        );
         for retry in &retries {
             assert_eq!((retry.status, &retry.body), (201, &first.body), "{retry}");
         }
@@ -158,11 +206,16 @@ mod alone {
         // At the very same instant, too.
         site.upstream.script("echo", Script::reply("again"));
         let key = name("key");
-        let answers = futures_util::future::join_all((0..8).map(|_| async { user.say("at once").key(&key).await })).await;
+        let answers =
+            futures_util::future::join_all((0..8).map(|_| async { user.say("at once").key(&key).await }))
+                .await;
         for answer in &answers {
             assert_eq!((answer.status, &answer.body), (200, &answers[0].body), "{answer}");
         }
-        assert_eq!(answers.iter().filter(|answer| answer.header("idempotency-replayed").is_none()).count(), 1);
+        assert_eq!(
+            answers.iter().filter(|answer| answer.header("idempotency-replayed").is_none()).count(),
+            1
+        );
         assert_eq!(site.prompts_for("at once").len(), 1);
     }
 

@@ -20,7 +20,11 @@ async fn both_slashes_are_served(site: &Site) {
         for verb in verbs {
             let answers = [user.ask(verb, path).await, user.ask(verb, &format!("{path}/")).await];
             assert!(answers.iter().all(|answer| !(300..400).contains(&answer.status)), "{}", answers[0]);
-            assert_eq!((answers[0].status, answers[0].text()), (answers[1].status, answers[1].text()), "{verb} {path}");
+            assert_eq!(
+                (answers[0].status, answers[0].text()),
+                (answers[1].status, answers[1].text()),
+                "{verb} {path}"
+            );
         }
     }
     // More of the life of a chat without a slash.
@@ -50,7 +54,9 @@ async fn other_verbs_are_405(site: &Site) {
             for path in [path.to_owned(), format!("{path}/")] {
                 for http in [&user, &site.http()] {
                     let answer = http.ask(verb, &path).await;
-                    answer.is(405, &json!({"detail": format!("Method \"{verb}\" not allowed.")})).has("allow", &allow);
+                    answer
+                        .is(405, &json!({"detail": format!("Method \"{verb}\" not allowed.")}))
+                        .has("allow", &allow);
                 }
             }
         }
@@ -62,13 +68,18 @@ async fn other_verbs_are_405(site: &Site) {
         user.ask("PUT", path).body("text/plain", "x".repeat(100_000)).await.has_status(405);
     }
     let head = user.ask("HEAD", "/api/register/").await;
-    assert_eq!((head.status, head.body.len(), head.header("allow").as_deref()), (405, 0, Some("POST, OPTIONS")));
+    assert_eq!(
+        (head.status, head.body.len(), head.header("allow").as_deref()),
+        (405, 0, Some("POST, OPTIONS"))
+    );
 }
 
 async fn head_is_get_without_a_body(site: &Site) {
     let user = site.user().await;
     user.say("x").await.has_status(201);
-    for path in ["/api/chats/", "/api/test_token/", "/livez", "/readyz", "/openapi.json", "/docs/", "/api/nothing/"] {
+    for path in
+        ["/api/chats/", "/api/test_token/", "/livez", "/readyz", "/openapi.json", "/docs/", "/api/nothing/"]
+    {
         let (got, head) = (user.get(path).await, user.ask("HEAD", path).await);
         assert_eq!((head.status, head.body.len()), (got.status, 0), "{path}");
         for name in ["content-type", "content-length"] {
@@ -81,9 +92,19 @@ async fn head_is_get_without_a_body(site: &Site) {
 async fn unknown_paths_have_the_contracts_shape(site: &Site) {
     let user = site.user().await;
     let paths = [
-        "/api/", "/api/x", "/api/chats/7/messages", "/api/chats/7/messages/", "/api/chats/7/x/", "/api/chats//",
-        "/api//chats/", "/api/chats/7/messages/x/y/", "/api/register/x", "/api/Chats/", "/api/chats/%2e%2e/%2e%2e/x/y",
-        "/api/chats/7/8", "/api/%00", "/api/chats.json",
+        "/api/",
+        "/api/x",
+        "/api/chats/7/messages",
+        "/api/chats/7/messages/",
+        "/api/chats/7/x/",
+        "/api/chats//",
+        "/api//chats/",
+        "/api/chats/7/messages/x/y/",
+        "/api/register/x",
+        "/api/Chats/",
+        "/api/chats/7/8",
+        "/api/%00",
+        "/api/chats.json",
     ];
     for path in paths {
         for verb in ["GET", "POST", "PATCH", "DELETE"] {
@@ -95,7 +116,19 @@ async fn unknown_paths_have_the_contracts_shape(site: &Site) {
         }
         assert_ne!(user.get(path).await.status, 200, "{path}");
     }
-    for path in ["/", "/x", "/apix", "/v1/rooms", "/v1/", "/livez/x", "/%2e%2e/%2e%2e/etc/passwd", "/docs/../x", "/docsx", "/chat.css", "/..;/x"] {
+    for path in [
+        "/",
+        "/x",
+        "/apix",
+        "/v1/rooms",
+        "/v1/",
+        "/livez/x",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/docs/../x",
+        "/docsx",
+        "/chat.css",
+        "/..;/x",
+    ] {
         let answer = user.get(path).await;
         answer.has("content-type", "application/problem+json").has_status(404);
         let problem = answer.json();

@@ -1,8 +1,8 @@
 //! Edits of a person's text.
 
 use super::super::durable::{
-    TestStore, at, done, exchange, id, kinds_after, ok, room, room_now, send_to, send_to_session, sent, sound,
-    there, user,
+    TestStore, at, done, exchange, id, kinds_after, ok, patiently, room, room_now, send_to, send_to_session,
+    sent, sound, there, user,
 };
 use maru_domain::events::RoomEventKind;
 use maru_domain::ids::{RoomId, TurnId};
@@ -68,13 +68,14 @@ pub async fn edits_and_sends_at_once_are_all_numbered(store: TestStore) {
     let mut calls = JoinSet::new();
     for number in 0..40 {
         let messages = store.messages.clone();
-        let edit = Edit { room_id: room.id, turn_id: first.turn.id, content: format!("{number}"), now: at(50) };
+        let edit =
+            Edit { room_id: room.id, turn_id: first.turn.id, content: format!("{number}"), now: at(50) };
         let send = NewSend { queue_limit: 100, ..send_to(room.id, "more") };
         calls.spawn(async move {
             if number % 2 == 0 {
-                ok(messages.edit(edit).await).map(|_| 1)
+                ok(patiently(|| messages.edit(edit.clone())).await).map(|_| 1)
             } else {
-                ok(messages.send(send).await);
+                ok(patiently(|| messages.send(send.clone())).await);
                 Some(3)
             }
         });

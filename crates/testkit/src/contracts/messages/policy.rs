@@ -1,7 +1,8 @@
 //! What happens to a message that arrives while a turn runs.
 
 use super::super::durable::{
-    LONG, TestStore, complete, exchange, lease, new_room, ok, once, partial, places, send_to, sent, sound, turn_now,
+    LONG, TestStore, complete, exchange, lease, new_room, ok, once, partial, places, send_to, sent, sound,
+    turn_now,
 };
 use maru_domain::ids::RoomId;
 use maru_domain::messages::ports::{NewSend, SendOutcome};

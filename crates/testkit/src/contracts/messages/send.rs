@@ -1,8 +1,8 @@
 //! One transaction for the message, its reply-to-be, its turn, the events and the key.
 
 use super::super::durable::{
-    TestStore, at, complete, conflict, done, events, id, kept, new_room, ok, once, other_body, room, room_now, send_to,
-    send_to_session, sent, sent_again, sound, there, turn_now, user,
+    TestStore, at, complete, conflict, done, events, id, kept, new_room, ok, once, other_body, room,
+    room_now, send_to, send_to_session, sent, sent_again, sound, there, turn_now, user,
 };
 use maru_domain::events::{RoomEvent, RoomEventKind};
 use maru_domain::ids::RoomId;
@@ -17,7 +17,10 @@ pub async fn a_send_stores_all_of_it_or_nothing(store: TestStore) {
     let room = room(&store).await;
     let new = NewSend { model: Some("demo".into()), withdraw_on_failure: true, ..send_to(room.id, "hello") };
     let stored = sent(&store, new.clone()).await;
-    assert_eq!((stored.room.version, stored.room.last_seq, stored.room.message_count), (room.version + 1, 3, 2));
+    assert_eq!(
+        (stored.room.version, stored.room.last_seq, stored.room.message_count),
+        (room.version + 1, 3, 2)
+    );
     assert_eq!((stored.room.last_message_at, stored.room.updated_at), (Some(new.now), new.now));
     assert!(stored.claimed && !stored.opened && stored.interrupted.is_empty());
     let (message, turn) = (&stored.message, &stored.turn);
@@ -37,7 +40,10 @@ pub async fn a_send_stores_all_of_it_or_nothing(store: TestStore) {
     assert_eq!(told.room, stored.room);
     let [first, reply] = &told.messages[..] else { panic!("two messages: {told:?}") };
     assert_eq!(first, message);
-    assert_eq!((reply.id, reply.seq, reply.role, reply.content.as_str()), (new.reply_id, 2, Role::Assistant, ""));
+    assert_eq!(
+        (reply.id, reply.seq, reply.role, reply.content.as_str()),
+        (new.reply_id, 2, Role::Assistant, "")
+    );
     assert_eq!((reply.status, reply.turn_id), (MessageStatus::Pending, Some(new.turn_id)));
     let event = |seq, kind, subject| RoomEvent { seq, kind, subject, at: new.now };
     let created = RoomEventKind::MessageCreated;
@@ -145,7 +151,8 @@ pub async fn a_refused_send_leaves_no_trace(store: TestStore) {
     let ann = user(&store, "ann").await;
     let open = sent(&store, send_to_session(ann.id, "hello")).await;
     complete(&store, &open.turn, "hi").await;
-    let ended = done(store.rooms.end_session(ann.id, None, at(30)).await).unwrap_or_else(|| panic!("none open"));
+    let ended =
+        done(store.rooms.end_session(ann.id, None, at(30)).await).unwrap_or_else(|| panic!("none open"));
     let missing = RoomId(id());
     for (room, refusal, key) in
         [(missing, SendOutcome::RoomMissing, "a"), (ended.id, SendOutcome::RoomEnded, "b")]

@@ -1,7 +1,7 @@
 //! Messages to a user's open session.
 
 use super::super::durable::{
-    TestStore, at, complete, done, id, ok, once, places, send_to_session, sent, sound, user,
+    TestStore, at, complete, done, id, ok, once, patiently, places, send_to_session, sent, sound, user,
 };
 use maru_domain::ids::UserId;
 use maru_domain::messages::ports::{NewSend, SendOutcome};
@@ -16,7 +16,10 @@ pub async fn the_first_message_opens_a_session(store: TestStore) {
     let first = sent(&store, send_to_session(ann.id, "one")).await;
     assert!(first.opened && first.claimed);
     let room = &first.room;
-    assert_eq!((room.kind, room.owner, room.turn_policy), (RoomKind::Session, Some(ann.id), TurnPolicy::Queue));
+    assert_eq!(
+        (room.kind, room.owner, room.turn_policy),
+        (RoomKind::Session, Some(ann.id), TurnPolicy::Queue)
+    );
     assert_eq!((room.version, room.last_seq, room.message_count), (2, 3, 2));
     complete(&store, &first.turn, "eins").await;
     let second = sent(&store, send_to_session(ann.id, "two")).await;
@@ -42,7 +45,7 @@ pub async fn thirty_two_first_messages_open_one_session(store: TestStore) {
         let messages = store.messages.clone();
         let key = Some(once(&format!("{number}")));
         let send = NewSend { once: key, queue_limit: 100, ..send_to_session(ann.id, &format!("{number}")) };
-        sends.spawn(async move { messages.send(send).await });
+        sends.spawn(async move { patiently(|| messages.send(send.clone())).await });
     }
     let (mut opened, mut claimed, mut rooms) = (0, 0, HashSet::new());
     for outcome in sends.join_all().await {
@@ -74,10 +77,10 @@ pub async fn ending_and_sending_at_once_loses_nothing(store: TestStore) {
         let send = NewSend { queue_limit: 100, ..send_to_session(ann.id, "hello") };
         calls.spawn(async move {
             if number % 3 == 0 {
-                done(rooms.end_session(ann.id, None, at(30)).await);
+                done(patiently(|| rooms.end_session(ann.id, None, at(30))).await);
                 return 0;
             }
-            match ok(messages.send(send).await) {
+            match ok(patiently(|| messages.send(send.clone())).await) {
                 SendOutcome::Stored(Once::Done(_)) => 1,
                 other => panic!("not stored: {other:?}"),
             }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 const KEYS: usize = 2_000;
-const ROOMS: usize = 8;
+const ROOMS: usize = 20;
 
 /// How a caller fared: which message its key stands for, and whether this call has stored it.
 struct Answer {
@@ -30,7 +30,9 @@ fn keyed(key: usize, rooms: &[RoomId]) -> NewSend {
 async fn patient(messages: Arc<dyn MessageStore>, key: usize, rooms: Vec<RoomId>) -> Answer {
     loop {
         match messages.send(keyed(key, &rooms)).await {
-            Ok(SendOutcome::Stored(Once::Done(sent))) => return Answer { key, message: sent.message.id, done: true },
+            Ok(SendOutcome::Stored(Once::Done(sent))) => {
+                return Answer { key, message: sent.message.id, done: true };
+            }
             Ok(SendOutcome::Stored(Once::Replayed(sent))) => {
                 return Answer { key, message: sent.message.id, done: false };
             }
@@ -76,7 +78,12 @@ pub async fn four_thousand_sends_of_two_thousand_keys(store: TestStore) {
         let first = *told.entry(answer.key).or_insert(answer.message);
         assert_eq!(first, answer.message, "key {} stands for one message", answer.key);
         if answer.done {
-            assert_eq!(stored_by.insert(answer.key, answer.message), None, "key {} was done twice", answer.key);
+            assert_eq!(
+                stored_by.insert(answer.key, answer.message),
+                None,
+                "key {} was done twice",
+                answer.key
+            );
         }
     }
     assert_eq!(told.len(), KEYS);

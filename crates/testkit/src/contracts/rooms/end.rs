@@ -1,8 +1,9 @@
 //! How sessions end and rooms go.
 
 use super::super::durable::{
-    LONG, TestStore, at, complete, done, ending, events, exchange, id, kept, kinds_after, lease, new_room, ok, once,
-    other_body, partial, replayed, room, room_now, send_to, send_to_session, sent, sound, user,
+    LONG, TestStore, at, complete, done, ending, events, exchange, id, kept, kinds_after, lease, new_room,
+    ok, once, other_body, partial, patiently, replayed, room, room_now, send_to, send_to_session, sent,
+    sound, user,
 };
 use maru_domain::events::RoomEventKind;
 use maru_domain::ids::{RoomId, RoomRef, TurnId};
@@ -20,7 +21,8 @@ pub async fn the_open_session_is_ended(store: TestStore) {
     let native = ok(store.rooms.create(NewRoom { owner: Some(ann.id), ..new_room() }).await);
     let others = sent(&store, send_to_session(bob.id, "hello")).await;
     let open = sent(&store, send_to_session(ann.id, "hello")).await;
-    let ended = done(store.rooms.end_session(ann.id, None, at(30)).await).unwrap_or_else(|| panic!("none open"));
+    let ended =
+        done(store.rooms.end_session(ann.id, None, at(30)).await).unwrap_or_else(|| panic!("none open"));
     assert_eq!((ended.id, ended.ended_at, ended.updated_at), (open.room.id, Some(at(30)), at(30)));
     assert_eq!(ended.version, open.room.version + 1);
     assert_eq!(sound(&store, ended.id).await.room, ended);
@@ -68,7 +70,7 @@ pub async fn ending_at_once_under_a_key_ends_one_session(store: TestStore) {
     let mut ends = JoinSet::new();
     for _ in 0..16 {
         let rooms = store.rooms.clone();
-        ends.spawn(async move { rooms.end_session(ann.id, Some(once("k")), at(30)).await });
+        ends.spawn(async move { patiently(|| rooms.end_session(ann.id, Some(once("k")), at(30))).await });
     }
     let mut done = 0;
     for outcome in ends.join_all().await {
@@ -145,9 +147,9 @@ pub async fn a_turn_sent_while_its_room_is_deleted_is_told(store: TestStore) {
         for _ in 0..6 {
             let messages = store.messages.clone();
             let send = NewSend { queue_limit: 100, ..send_to(room.id, "hello") };
-            sends.spawn(async move { messages.send(send).await });
+            sends.spawn(async move { patiently(|| messages.send(send.clone())).await });
         }
-        let told = ok(store.rooms.delete(room.id).await).unwrap_or_else(|| panic!("no room"));
+        let told = ok(patiently(|| store.rooms.delete(room.id)).await).unwrap_or_else(|| panic!("no room"));
         let told: HashSet<TurnId> = told.into_iter().map(|turn| turn.id).collect();
         let mut stored = HashSet::new();
         for outcome in sends.join_all().await {

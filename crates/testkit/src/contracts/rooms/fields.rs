@@ -1,8 +1,8 @@
 //! What a room is made of, and which rooms there may be.
 
 use super::super::durable::{
-    TestStore, at, complete, conflict, exchange, id, kept, micros, new_room, ok, places, room_now, send_to, sent,
-    sound, there, user,
+    TestStore, at, complete, conflict, exchange, id, kept, micros, new_room, ok, places, room_now, send_to,
+    sent, sound, there, user,
 };
 use maru_domain::clock::Timestamp;
 use maru_domain::ids::{RoomId, RoomRef, UserId};
@@ -23,7 +23,8 @@ fn object(value: Value) -> Map<String, Value> {
 pub async fn a_room_is_found_by_id_and_by_number(store: TestStore) {
     let ann = user(&store, "ann").await;
     let policies = [TurnPolicy::Queue, TurnPolicy::Reject, TurnPolicy::Interrupt];
-    let kinds = [RoomKind::Room, RoomKind::Web, RoomKind::Plc, RoomKind::Quote, RoomKind::Openai, RoomKind::Ui];
+    let kinds =
+        [RoomKind::Room, RoomKind::Web, RoomKind::Plc, RoomKind::Quote, RoomKind::Openai, RoomKind::Ui];
     for (turn_policy, kind) in policies.into_iter().cycle().zip(kinds) {
         let new = NewRoom {
             kind,
@@ -37,7 +38,10 @@ pub async fn a_room_is_found_by_id_and_by_number(store: TestStore) {
             ..new_room()
         };
         let room = ok(store.rooms.create(new.clone()).await);
-        assert_eq!((room.id, room.kind, room.owner, room.turn_policy), (new.id, kind, new.owner, turn_policy));
+        assert_eq!(
+            (room.id, room.kind, room.owner, room.turn_policy),
+            (new.id, kind, new.owner, turn_policy)
+        );
         assert_eq!((&room.public_id, &room.name, &room.model), (&new.public_id, &new.name, &new.model));
         assert_eq!((&room.system_prompt, &room.metadata), (&new.system_prompt, &new.metadata));
         assert_eq!((room.created_at, room.updated_at), (new.created_at, new.created_at));
@@ -80,11 +84,16 @@ pub async fn rooms_of_an_owner_are_listed_by_number(store: TestStore) {
 /// And among nobody's rooms of a kind. The conflict is named after the rule.
 pub async fn a_foreign_id_is_unique_for_its_owner_and_kind(store: TestStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
-    let plc =
-        |owner, id: &str| NewRoom { kind: RoomKind::Plc, owner, public_id: Some(id.to_owned()), ..new_room() };
+    let plc = |owner, id: &str| NewRoom {
+        kind: RoomKind::Plc,
+        owner,
+        public_id: Some(id.to_owned()),
+        ..new_room()
+    };
     for owner in [Some(ann.id), Some(bob.id), None] {
         let first = ok(store.rooms.create(plc(owner, "line 1")).await);
-        let rule = if owner.is_some() { "rooms_kind_owner_id_public_id_key" } else { "rooms_kind_public_id_key" };
+        let rule =
+            if owner.is_some() { "rooms_kind_owner_id_public_id_key" } else { "rooms_kind_public_id_key" };
         assert_eq!(conflict(store.rooms.create(plc(owner, "line 1")).await), rule);
         ok(store.rooms.create(plc(owner, "Line 1")).await);
         ok(store.rooms.create(NewRoom { kind: RoomKind::Quote, ..plc(owner, "line 1") }).await);
@@ -113,8 +122,18 @@ pub async fn a_user_has_one_open_session(store: TestStore) {
 pub async fn times_are_kept_to_the_microsecond(store: TestStore) {
     let (y2000, year) = (946_684_800_000_000, 31_557_600_000_000);
     let times = [
-        -1, 0, 1, -999_999, -1_000_001, y2000 - 1, y2000, y2000 + 1, y2000 + 999_999, 100 * year + 123_456,
-        -100 * year - 123_457, 1_763_700_000_000_001,
+        -1,
+        0,
+        1,
+        -999_999,
+        -1_000_001,
+        y2000 - 1,
+        y2000,
+        y2000 + 1,
+        y2000 + 999_999,
+        100 * year + 123_456,
+        -100 * year - 123_457,
+        1_763_700_000_000_001,
     ];
     for time in times {
         let created_at: Timestamp = micros(time);
@@ -161,12 +180,10 @@ pub async fn a_conversation_is_told_from_the_oldest_message_on(store: TestStore)
     kept(&store, &second.turn, "zw").await;
     let third = sent(&store, send_to(room.id, "three")).await;
     let told = sound(&store, room.id).await;
-    let texts: Vec<_> = told.messages.iter().map(|message| (message.role, message.content.as_str())).collect();
+    let texts: Vec<_> =
+        told.messages.iter().map(|message| (message.role, message.content.as_str())).collect();
     let (me, model) = (Role::User, Role::Assistant);
-    assert_eq!(
-        texts,
-        [(me, "one"), (model, "eins"), (me, "two"), (model, "zw"), (me, "three"), (model, "")]
-    );
+    assert_eq!(texts, [(me, "one"), (model, "eins"), (me, "two"), (model, "zw"), (me, "three"), (model, "")]);
     let states: Vec<_> = told.messages.iter().map(|message| message.status).collect();
     use MessageStatus::{Completed, Pending, Streaming};
     assert_eq!(states, [Completed, Completed, Completed, Streaming, Completed, Pending]);

@@ -1,8 +1,8 @@
 //! Cancels.
 
 use super::super::durable::{
-    LONG, OVER, TestStore, at, complete, ending, id, kept, kinds_after, lease, ok, partial, room, room_now, send_to,
-    sent, sound, take_up, there, turn_now,
+    LONG, OVER, TestStore, at, complete, ending, id, kept, kinds_after, lease, ok, partial, room, room_now,
+    send_to, sent, sound, take_up, there, turn_now,
 };
 use super::claim::orphan;
 use maru_domain::events::RoomEventKind;
@@ -70,7 +70,8 @@ pub async fn a_turn_that_nobody_runs_is_cancelled_at_once(store: TestStore) {
 /// However the turn has ended.
 pub async fn a_cancel_after_the_end_changes_nothing(store: TestStore) {
     let room = room(&store).await.id;
-    for status in [TurnStatus::Completed, TurnStatus::Failed, TurnStatus::Cancelled, TurnStatus::Interrupted] {
+    for status in [TurnStatus::Completed, TurnStatus::Failed, TurnStatus::Cancelled, TurnStatus::Interrupted]
+    {
         let turn = sent(&store, send_to(room, "hello")).await.turn;
         there(store.turns.finish(ending(&turn, status, "hi")).await);
         let (view, told) = (turn_now(&store, turn.id).await, sound(&store, room).await);

@@ -81,7 +81,10 @@ pub async fn an_expired_lease_is_taken_over(store: TestStore) {
     assert!(sent.claimed);
     for (fence, lasts) in [(2, OVER), (3, OVER), (4, LONG)] {
         let claimed = take_up(&store, room, "two", lasts).await;
-        assert_eq!((claimed.turn.id, claimed.turn.fence, claimed.turn.attempt), (sent.turn.id, fence, fence as i32));
+        assert_eq!(
+            (claimed.turn.id, claimed.turn.fence, claimed.turn.attempt),
+            (sent.turn.id, fence, fence as i32)
+        );
     }
     assert_eq!(ok(store.turns.claim(lease("three", LONG), None, 9).await), []);
 }

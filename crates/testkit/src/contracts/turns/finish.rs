@@ -1,8 +1,8 @@
 //! How turns end.
 
 use super::super::durable::{
-    LONG, OVER, TestStore, at, complete, ending, events, kept, lease, ok, partial, room, room_now, send_to, sent,
-    sound, take_up, there, turn_now,
+    LONG, OVER, TestStore, at, complete, ending, events, kept, lease, ok, partial, room, room_now, send_to,
+    sent, sound, take_up, there, turn_now,
 };
 use maru_domain::events::{RoomEvent, RoomEventKind};
 use maru_domain::ids::TurnId;
@@ -70,7 +70,8 @@ pub async fn a_turn_ends_once(store: TestStore) {
     }
     complete(&store, &turn, "hi there").await;
     let ended = sound(&store, room).await;
-    for status in [TurnStatus::Completed, TurnStatus::Failed, TurnStatus::Cancelled, TurnStatus::Interrupted] {
+    for status in [TurnStatus::Completed, TurnStatus::Failed, TurnStatus::Cancelled, TurnStatus::Interrupted]
+    {
         assert_eq!(ok(store.turns.finish(ending(&turn, status, "late")).await), None);
     }
     assert_eq!(ok(store.turns.claim(lease("three", LONG), None, 9).await), []);

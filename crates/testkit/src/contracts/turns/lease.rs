@@ -1,8 +1,8 @@
 //! Leases, and what a worker may write under one.
 
 use super::super::durable::{
-    LONG, OVER, TestStore, at, complete, kept, kinds_after, lease, ok, partial, room, room_now, send_to, sent, sound,
-    take_up, there, turn_now,
+    LONG, OVER, TestStore, at, complete, kept, kinds_after, lease, ok, partial, room, room_now, send_to,
+    sent, sound, take_up, there, turn_now,
 };
 use super::claim::orphan;
 use maru_domain::ids::{InstanceId, TurnId};
@@ -103,7 +103,10 @@ pub async fn a_checkpoint_makes_the_turn_speak(store: TestStore) {
         let expected = Turn { status: TurnStatus::Streaming, ..stored.turn.clone() };
         assert_eq!((view.turn, view.reply.as_str()), (expected, text));
         let told = sound(&store, room).await;
-        assert_eq!((told.messages[1].status, told.messages[1].updated_at), (MessageStatus::Streaming, at(15)));
+        assert_eq!(
+            (told.messages[1].status, told.messages[1].updated_at),
+            (MessageStatus::Streaming, at(15))
+        );
         assert_eq!(told.messages[1].content, text);
         assert_eq!(told.room.version, stored.room.version + written);
         assert_eq!(told.messages[0], stored.message);

@@ -1,8 +1,8 @@
 //! What the model is told.
 
 use super::super::durable::{
-    LONG, TestStore, at, complete, ending, exchange, id, kept, new_room, ok, room, send_to, sent, take_up, there,
-    withdrawal,
+    LONG, TestStore, at, complete, ending, exchange, id, kept, new_room, ok, room, send_to, sent, take_up,
+    there, withdrawal,
 };
 use maru_domain::ids::TurnId;
 use maru_domain::messages::Role;

@@ -1,7 +1,8 @@
 //! What holds when everything happens at once.
 
 use super::super::durable::{
-    LONG, OVER, TestStore, at, ending, lease, ok, partial, room, room_now, send_to, sent, sound, take_up, turn_now,
+    LONG, OVER, TestStore, at, ending, lease, ok, partial, patiently, room, room_now, send_to, sent, sound,
+    take_up, there, turn_now,
 };
 use super::claim::orphan;
 use maru_domain::messages::ports::{Edit, NewSend};
@@ -24,7 +25,8 @@ pub async fn claimers_at_once_never_share_a_turn(store: TestStore) {
         claimers.spawn(async move {
             let mut mine = Vec::new();
             for _ in 0..10 {
-                mine.extend(ok(turns.claim(lease(&format!("claimer {claimer}"), LONG), None, 7).await));
+                let claim = || turns.claim(lease(&format!("claimer {claimer}"), LONG), None, 7);
+                mine.extend(ok(patiently(claim).await));
             }
             mine
         });
@@ -47,9 +49,9 @@ pub async fn the_end_is_reached_once_whoever_wants_it(store: TestStore) {
             calls.spawn(async move {
                 if number % 2 == 0 {
                     let end = ending(&turn, TurnStatus::Completed, "hi there");
-                    return ok(turns.finish(end).await).map(|ended| ended.turn);
+                    return ok(patiently(|| turns.finish(end.clone())).await).map(|ended| ended.turn);
                 }
-                let view = ok(turns.force_cancel(turn.id, at(30)).await).unwrap_or_else(|| panic!("gone"));
+                let view = there(patiently(|| turns.force_cancel(turn.id, at(30))).await);
                 assert!(view.turn.status.is_terminal(), "a forced cancel leaves the turn at its end");
                 None
             });
@@ -62,7 +64,10 @@ pub async fn the_end_is_reached_once_whoever_wants_it(store: TestStore) {
             other => panic!("an end that nobody wanted: {other:?}"),
         }
         let told = sound(&store, room).await;
-        assert_eq!((told.room.last_seq, told.room.version), (stored.room.last_seq + 2, stored.room.version + 1));
+        assert_eq!(
+            (told.room.last_seq, told.room.version),
+            (stored.room.last_seq + 2, stored.room.version + 1)
+        );
     }
 }
 
@@ -74,7 +79,7 @@ pub async fn a_worker_that_was_taken_over_writes_nothing(store: TestStore) {
         let mut writers = JoinSet::new();
         for number in 0..4 {
             let (turns, checkpoint) = (store.turns.clone(), partial(&old, &format!("zombie {number}")));
-            writers.spawn(async move { ok(turns.checkpoint(checkpoint).await) });
+            writers.spawn(async move { ok(patiently(|| turns.checkpoint(checkpoint.clone())).await) });
         }
         let claimed = take_up(&store, room, "two", LONG).await;
         let kept = writers.join_all().await.into_iter().filter(|written| *written == Written::Kept).count();
@@ -94,10 +99,10 @@ pub async fn a_cancel_at_the_moment_of_a_claim_is_not_lost(store: TestStore) {
         let (turns, other) = (store.turns.clone(), store.turns.clone());
         let mut calls = JoinSet::new();
         calls.spawn(async move {
-            ok(turns.claim(lease("two", LONG), Some(room), 1).await);
+            ok(patiently(|| turns.claim(lease("two", LONG), Some(room), 1)).await);
         });
         calls.spawn(async move {
-            ok(other.request_cancel(turn, at(30)).await);
+            ok(patiently(|| other.request_cancel(turn, at(30))).await);
         });
         calls.join_all().await;
         let now = turn_now(&store, turn).await.turn;
@@ -119,25 +124,27 @@ pub async fn writers_of_all_kinds_leave_no_gap(store: TestStore) {
         calls.spawn(async move {
             let mine = format!("worker {worker}");
             for number in 0..12 {
-                let send = NewSend { lease: lease(&mine, LONG), queue_limit: 1_000, ..send_to(room, "hello") };
+                let send =
+                    NewSend { lease: lease(&mine, LONG), queue_limit: 1_000, ..send_to(room, "hello") };
                 let stored = sent(&ports, send).await;
-                let mut turns = ok(ports.turns.claim(lease(&mine, LONG), Some(room), 3).await);
+                let mut turns = ok(patiently(|| ports.turns.claim(lease(&mine, LONG), Some(room), 3)).await);
                 if stored.claimed {
                     turns.push(Claimed { turn: stored.turn.clone(), reply: String::new() });
                 }
                 for claimed in turns {
-                    ok(ports.turns.checkpoint(partial(&claimed.turn, "so far")).await);
-                    ok(ports.turns.finish(ending(&claimed.turn, TurnStatus::Completed, "all")).await);
+                    ok(patiently(|| ports.turns.checkpoint(partial(&claimed.turn, "so far"))).await);
+                    let end = ending(&claimed.turn, TurnStatus::Completed, "all");
+                    ok(patiently(|| ports.turns.finish(end.clone())).await);
                 }
                 let turn_id = stored.turn.id;
                 match (worker + number) % 4 {
-                    0 => drop(ok(ports.turns.request_cancel(turn_id, at(30)).await)),
-                    1 => drop(ok(ports.turns.force_cancel(turn_id, at(31)).await)),
+                    0 => drop(ok(patiently(|| ports.turns.request_cancel(turn_id, at(30))).await)),
+                    1 => drop(ok(patiently(|| ports.turns.force_cancel(turn_id, at(31))).await)),
                     2 => {
                         let edit = Edit { room_id: room, turn_id, content: "edited".into(), now: at(32) };
-                        ok(ports.messages.edit(edit).await);
+                        ok(patiently(|| ports.messages.edit(edit.clone())).await);
                     }
-                    _ => drop(ok(ports.turns.renew(lease(&mine, LONG)).await)),
+                    _ => drop(ok(patiently(|| ports.turns.renew(lease(&mine, LONG))).await)),
                 }
             }
         });

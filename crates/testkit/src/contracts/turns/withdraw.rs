@@ -1,8 +1,8 @@
 //! Turns that are taken back as if they had never been sent (contract §1.5).
 
 use super::super::durable::{
-    LONG, OVER, TestStore, at, complete, ending, exchange, kinds_after, lease, new_room, ok, once, other_body, places, room_now,
-    send_to, send_to_session, sent, sound, take_up, there, user, withdrawal,
+    LONG, OVER, TestStore, at, complete, ending, exchange, kinds_after, lease, new_room, ok, once,
+    other_body, places, room_now, send_to, send_to_session, sent, sound, take_up, there, user, withdrawal,
 };
 use maru_domain::events::RoomEventKind;
 use maru_domain::ids::RoomRef;
@@ -38,7 +38,8 @@ pub async fn a_withdrawn_turn_was_never_sent(store: TestStore) {
     is_gone(&store, &failed.turn).await;
     assert_eq!(sound(&store, failed.room.id).await, told);
     assert_eq!(ok(store.once.kept(key.clone(), at(11)).await), Once::Done(None));
-    let again = sent(&store, NewSend { once: Some(other_body(&key)), ..send_to_session(ann.id, "zwei") }).await;
+    let again =
+        sent(&store, NewSend { once: Some(other_body(&key)), ..send_to_session(ann.id, "zwei") }).await;
     assert!(again.claimed && !again.opened);
     assert_eq!(again.message.seq, 5, "a place is not given twice");
     // In a room that no message has opened, the last one leaves it empty.

@@ -72,15 +72,17 @@ impl Refusal {
         } else if *code == codes::ADDRESS_TOO_LONG {
             Self::detail(StatusCode::URI_TOO_LONG, "The address is too long.".to_owned())
         } else {
-            Self::error(status_of(code.kind), &sentence(&fault.to_string()))
+            Self::error(status_of(code), &sentence(&fault.to_string()))
         };
         Self { retry_after: retry_seconds(fault), ..refusal }
     }
 
     fn of_fields(fault: &Fault) -> Self {
         let mut fields: Map<String, Value> = Map::new();
-        // In the order in which a form shows them.
-        for name in ["username", "email", "password"] {
+        // In the order in which a form shows them, and whatever else there is behind.
+        let shown = ["username", "email", "password"];
+        let others = fault.fields.iter().map(|field| field.field).filter(|name| !shown.contains(name));
+        for name in shown.into_iter().chain(others) {
             let messages: Vec<Value> = fault
                 .fields
                 .iter()

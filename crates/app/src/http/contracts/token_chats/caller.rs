@@ -1,6 +1,6 @@
 //! Who calls: the token in the `Authorization` header (contract §1.1).
 
-use super::super::drf::Refusal;
+use super::super::drf::{Fields, Refusal};
 use crate::http::State;
 use crate::http::credentials::{self, NoKey};
 use actix_web::dev::Payload;
@@ -42,6 +42,24 @@ impl FromRequest for Caller {
             let state = request.app_data::<web::Data<State>>();
             let state = state.ok_or_else(|| Refusal::from(Fault::new(&codes::INTERNAL)))?;
             Ok(Self(state.services.accounts.recognise(key).await?))
+        })
+    }
+}
+
+/// A caller and the fields of the body, which is read for nobody else.
+pub struct Asked(pub Caller, pub Fields);
+
+impl FromRequest for Asked {
+    type Error = Refusal;
+    type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            // Two extractors side by side would run at once, and a bad body could be told to nobody known.
+            let caller = Caller::from_request(&request, &mut payload).await?;
+            let fields = Fields::from_request(&request, &mut payload).await?;
+            Ok(Self(caller, fields))
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Sessions: send, list, edit, delete, end (contract §1.5–§1.8).
 
 use super::super::drf::{Fields, Refusal};
-use super::caller::Caller;
+use super::caller::{Asked, Caller};
 use super::shapes::{ChatBody, ChatShape, EditBody, EndedShape, ListedChatShape, local};
 use super::conversation;
 use crate::http::{State, once};
@@ -16,7 +16,7 @@ use maru_domain::once::{Once, OnceKey};
 use maru_domain::rooms::Room;
 use maru_domain::text::{CleanText, TextFault};
 use maru_domain::turns::{Settled, SettledVersion, TurnView};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// Starts, continues or ends the caller's session.
@@ -33,8 +33,7 @@ use serde_json::{Map, Value, json};
 pub async fn send(
     request: HttpRequest,
     state: web::Data<State>,
-    caller: Caller,
-    fields: Fields,
+    Asked(caller, fields): Asked,
 ) -> Result<HttpResponse, Refusal> {
     let content = content(&fields, "Content is required.")?;
     let key = once::key(&request, &state, caller.id().to_string(), &fields.bytes)?;
@@ -149,12 +148,6 @@ async fn end(state: &State, caller: &Caller, key: Option<OnceKey>) -> Result<Htt
     Ok(if replayed { once::replayed(response) } else { response })
 }
 
-/// What the list can be limited to.
-#[derive(Deserialize)]
-pub struct Filter {
-    session_id: Option<String>,
-}
-
 /// The caller's chats, oldest first.
 #[utoipa::path(get, path = "/api/chats/", tag = "token chats", security(("token" = [])), params(
     ("session_id" = Option<String>, Query, description = "Only the chat of this id; unknown or foreign gives an empty list."),
@@ -164,12 +157,12 @@ pub struct Filter {
     (status = 503, description = "The database is away; see Retry-After."),
 ))]
 pub async fn list(
+    request: HttpRequest,
     state: web::Data<State>,
     caller: Caller,
-    filter: web::Query<Filter>,
 ) -> Result<HttpResponse, Refusal> {
     let mut chats = Vec::new();
-    for room in rooms(&state, &caller, filter.into_inner()).await? {
+    for room in rooms(&state, &caller, session_id(request.query_string())).await? {
         let conversation = match conversation::rendered(&state, &room).await {
             Ok(conversation) => conversation,
             // Deleted since the list was read.
@@ -189,12 +182,19 @@ pub async fn list(
     Ok(HttpResponse::Ok().content_type("application/json").body(to_json(&chats)?))
 }
 
+/// The session that the list is limited to: the last of that name, as Django reads it; an empty one is none.
+fn session_id(query: &str) -> Option<String> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
+    let last = pairs.into_iter().rev().find(|(name, _)| name == "session_id");
+    last.map(|(_, id)| id).filter(|id| !id.is_empty())
+}
+
 async fn rooms(
     state: &State,
     caller: &Caller,
-    filter: Filter,
+    session_id: Option<String>,
 ) -> Result<Vec<Authorized<Room, Read>>, Refusal> {
-    match filter.session_id.filter(|id| !id.is_empty()) {
+    match session_id {
         None => Ok(state.services.rooms.owned(caller.id()).await?),
         Some(id) => {
             let Ok(id) = id.parse() else { return Ok(Vec::new()) };
@@ -219,9 +219,8 @@ async fn rooms(
 ))]
 pub async fn edit(
     state: web::Data<State>,
-    caller: Caller,
     path: web::Path<(String, String)>,
-    fields: Fields,
+    Asked(caller, fields): Asked,
 ) -> Result<HttpResponse, Refusal> {
     let (chat_id, message_id) = path.into_inner();
     let chat_id = number(&chat_id)?;
