@@ -116,7 +116,8 @@ mod tests {
         if falling {
             keys.reverse();
         }
-        let kept = keys.into_iter().filter(|key| beyond.is_none_or(|b| if falling { *key < b } else { *key > b }));
+        let kept =
+            keys.into_iter().filter(|key| beyond.is_none_or(|b| if falling { *key < b } else { *key > b }));
         Page::of(request, kept.take(3).collect())
     }
 

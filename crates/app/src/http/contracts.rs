@@ -5,8 +5,8 @@ pub mod drf;
 pub mod token_chats;
 
 use super::v1::Problem;
-use actix_web::{HttpResponse, ResponseError};
 use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
 use maru_domain::error::{Fault, codes};
 
 /// Whose shapes an answer has.

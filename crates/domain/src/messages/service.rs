@@ -1,8 +1,10 @@
 //! The use cases of messages: send, read, edit, regenerate, delete.
 
 use super::Message;
-use super::ports::{AddOutcome, Edit, EditTarget, MessageStore, NewSend, Regenerate, SendOutcome, SendTarget, Sent};
 use super::Role;
+use super::ports::{
+    AddOutcome, Edit, EditTarget, MessageStore, NewSend, Regenerate, SendOutcome, SendTarget, Sent,
+};
 use crate::access::{Authorized, Read, Write};
 use crate::clock::Clock;
 use crate::error::{Fault, codes};
@@ -289,12 +291,8 @@ impl Messages {
         target: EditTarget,
         content: CleanText,
     ) -> Result<Message, Fault> {
-        let edit = Edit {
-            room_id: room.get().id,
-            target,
-            content: content.into_string(),
-            now: self.clock.now(),
-        };
+        let edit =
+            Edit { room_id: room.get().id, target, content: content.into_string(), now: self.clock.now() };
         self.store.edit(edit).await?.ok_or_else(|| Fault::new(&codes::MESSAGE_NOT_FOUND))
     }
 }

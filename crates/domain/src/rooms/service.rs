@@ -52,7 +52,12 @@ impl Rooms {
     /// # Errors
     /// `UNKNOWN_MODEL`, `IDEMPOTENCY_KEY_REUSED`, `ROOM_EXISTS` when the public id is taken, or when
     /// the store is away.
-    pub async fn open(&self, actor: &Actor, open: OpenRoom, once: Option<OnceKey>) -> Result<Once<Room>, Fault> {
+    pub async fn open(
+        &self,
+        actor: &Actor,
+        open: OpenRoom,
+        once: Option<OnceKey>,
+    ) -> Result<Once<Room>, Fault> {
         self.check_model(open.model.as_deref())?;
         let room = NewRoom {
             id: RoomId(self.ids.next()),

@@ -67,7 +67,6 @@ pub async fn edit(conn: &mut Conn, edit: Edit) -> Result<Option<Message>, Abort<
     Ok(Some(row.try_into()?))
 }
 
-
 pub async fn add(conn: &mut Conn, add: NewSend) -> Result<AddOutcome, Abort<AddOutcome>> {
     let SendTarget::Room(room) = add.target else { return Ok(AddOutcome::RoomMissing) };
     if let Some(once) = &add.once {
@@ -76,7 +75,8 @@ pub async fn add(conn: &mut Conn, add: NewSend) -> Result<AddOutcome, Abort<AddO
             Begun::First => {}
             Begun::Reused => return Ok(AddOutcome::Stored(Once::KeyReused)),
             Begun::Again(before) => {
-                let id = before.turn_id.map(|id| MessageId(id.0)).ok_or(Abort::With(AddOutcome::RoomMissing))?;
+                let id =
+                    before.turn_id.map(|id| MessageId(id.0)).ok_or(Abort::With(AddOutcome::RoomMissing))?;
                 let found = find_row(conn, DbId(room.0), DbId(id.0)).await?;
                 let found = found.ok_or(Abort::With(AddOutcome::RoomMissing))?;
                 return Ok(AddOutcome::Stored(Once::Replayed(found.try_into()?)));
@@ -169,10 +169,7 @@ async fn renewed(
         .get_result(conn)
         .await?;
     let mut row: MessageRow = diesel::update(messages::table.filter(messages::id.eq(message.id)))
-        .set((
-            messages::turn_id.eq(Some(DbId(again.turn_id.0))),
-            messages::updated_at.eq(DbTime(now)),
-        ))
+        .set((messages::turn_id.eq(Some(DbId(again.turn_id.0))), messages::updated_at.eq(DbTime(now))))
         .returning(MessageRow::as_returning())
         .get_result(conn)
         .await?;
@@ -262,9 +259,8 @@ pub async fn delete(
         .await
         .optional()?;
     let Some(last_seq) = last_seq else { return Ok(false) };
-    let one = messages::table
-        .filter(messages::id.eq(DbId(message.0)))
-        .filter(messages::room_id.eq(DbId(room.0)));
+    let one =
+        messages::table.filter(messages::id.eq(DbId(message.0))).filter(messages::room_id.eq(DbId(room.0)));
     if diesel::delete(one).execute(conn).await? == 0 {
         return Err(Abort::With(false));
     }

@@ -1,8 +1,8 @@
 //! Messages: the send, in one transaction, and the edit.
 
 use super::fragments::{LeaseUntil, Unfinished};
-use super::message_changes;
 use super::idempotency::{Begun, Guarded, begin, note_opened};
+use super::message_changes;
 use super::rooms::RoomRow;
 use super::turns::{TurnRow, view_of};
 use super::{Conn, Db, Store};
@@ -13,17 +13,17 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::RunQueryDsl;
+use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
 use maru_domain::events::RoomEventKind;
 use maru_domain::fail_point;
 use maru_domain::ids::{MessageId, RoomId, TurnId, UserId};
-use maru_domain::clock::Timestamp;
 use maru_domain::messages::ports::{
     AddOutcome, Edit, MessageStore, NewSend, Regenerate, SendOutcome, SendTarget, Sent,
 };
-use maru_domain::page::{Page, PageRequest};
 use maru_domain::messages::{Message, MessageStatus, Role};
 use maru_domain::once::Once;
+use maru_domain::page::{Page, PageRequest};
 use maru_domain::rooms::ports::NewRoom;
 use maru_domain::rooms::{RoomKind, TurnPolicy};
 use maru_domain::turns::TurnStatus;

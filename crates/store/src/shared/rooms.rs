@@ -243,12 +243,8 @@ async fn change(conn: &mut Conn, change: RoomChange) -> Result<Option<Changed>, 
 
 /// Deletes what was said in a room, and its turns; answers those that had not ended.
 async fn clear_messages(conn: &mut Conn, room: DbId) -> QueryResult<Vec<TurnId>> {
-    let running: Vec<DbId> = turns::table
-        .filter(turns::room_id.eq(room))
-        .filter(Unfinished)
-        .select(turns::id)
-        .load(conn)
-        .await?;
+    let running: Vec<DbId> =
+        turns::table.filter(turns::room_id.eq(room)).filter(Unfinished).select(turns::id).load(conn).await?;
     diesel::delete(turns::table.filter(turns::room_id.eq(room))).execute(conn).await?;
     diesel::delete(messages::table.filter(messages::room_id.eq(room))).execute(conn).await?;
     Ok(running.into_iter().map(|id| TurnId(id.0)).collect())

@@ -16,7 +16,11 @@ use serde_json::{Value, json};
 const RULE: PasswordRule = PasswordRule { min_chars: 8 };
 
 /// POST /v1/auth/register
-pub async fn register(request: HttpRequest, state: web::Data<State>, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn register(
+    request: HttpRequest,
+    state: web::Data<State>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
     let registration = Registration {
         username: body.required("username").trim().to_owned(),
         email: body.text("email").unwrap_or_default().trim().to_owned(),
@@ -31,7 +35,11 @@ pub async fn register(request: HttpRequest, state: web::Data<State>, body: Body)
 }
 
 /// POST /v1/auth/login
-pub async fn login(request: HttpRequest, state: web::Data<State>, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn login(
+    request: HttpRequest,
+    state: web::Data<State>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
     let (username, password) = (body.required("username"), SecretString::from(body.required("password")));
     body.check()?;
     let key = once::key(&request, &state, format!("address:{}", client::address(&request)), &body.bytes)?;
@@ -98,7 +106,11 @@ pub async fn delete_session(
 }
 
 /// POST /v1/keys
-pub async fn create_key(state: web::Data<State>, caller: Caller, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn create_key(
+    state: web::Data<State>,
+    caller: Caller,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
     let name = body.required("name");
     let expires_at = body.word("expires_at", |text| text.parse::<Timestamp>().ok());
     body.check()?;

@@ -51,7 +51,9 @@ impl FromRequest for Caller {
             let key = key(&request).map_err(|why| {
                 Fault::new(match why {
                     NoKey::Missing => &codes::NOT_AUTHENTICATED,
-                    NoKey::Several | NoKey::Unreadable | NoKey::Empty | NoKey::Spaces => &codes::INVALID_TOKEN,
+                    NoKey::Several | NoKey::Unreadable | NoKey::Empty | NoKey::Spaces => {
+                        &codes::INVALID_TOKEN
+                    }
                 })
             })?;
             let state = request.app_data::<web::Data<State>>();

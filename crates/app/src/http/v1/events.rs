@@ -69,7 +69,9 @@ fn after(text: Option<&str>) -> Result<i64, Problem> {
     let Some(text) = text else { return Ok(0) };
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
     let seq = text.parse().ok().filter(|_| plain);
-    seq.ok_or_else(|| Fault::new(&codes::INVALID_PARAMETER).detail("after must be the seq of an event").into())
+    seq.ok_or_else(|| {
+        Fault::new(&codes::INVALID_PARAMETER).detail("after must be the seq of an event").into()
+    })
 }
 
 /// An event with what it is about, as that is now: an edited or deleted text shows up nowhere.
@@ -110,9 +112,12 @@ impl Reader {
             if let Some(event) = self.waiting.pop_front() {
                 self.after = event.seq;
                 let body = shape(&self.state, &self.room, &event).await.ok()?;
-                return Some(Data::new(body.to_string()).event(event.kind.as_str()).id(event.seq.to_string()));
+                return Some(
+                    Data::new(body.to_string()).event(event.kind.as_str()).id(event.seq.to_string()),
+                );
             }
-            let found = self.state.services.events.after(self.room.get().id, self.after, STREAM_PAGE).await.ok()?;
+            let found =
+                self.state.services.events.after(self.room.get().id, self.after, STREAM_PAGE).await.ok()?;
             if found.is_empty() {
                 self.state.services.rooms.again(self.room.get().id).await.ok()??;
                 self.state.services.rooms.changed(self.room.get().id, LOOK_EVERY).await;

@@ -136,7 +136,9 @@ pub async fn answer(
 /// True when the client asks for events.
 pub fn wants_stream(request: &HttpRequest) -> bool {
     let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    accept.split(',').any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "text/event-stream"))
+    accept
+        .split(',')
+        .any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "text/event-stream"))
 }
 
 /// `Prefer: wait=30` (RFC 7240).

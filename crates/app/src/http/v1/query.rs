@@ -54,7 +54,8 @@ impl Paging {
     /// `INVALID_PARAMETER`.
     pub fn request<K: Key>(&self, order: Order) -> Result<PageRequest<K>, Problem> {
         let wrong = |what: &str| Problem::from(Fault::new(&codes::INVALID_PARAMETER).detail(what));
-        let limit = limit(self.limit.as_deref()).map_err(|_| wrong("limit must be a number from 1 to 200"))?;
+        let limit =
+            limit(self.limit.as_deref()).map_err(|_| wrong("limit must be a number from 1 to 200"))?;
         let order = match self.order.as_deref() {
             None => order,
             Some("asc") => Order::Ascending,
@@ -112,7 +113,15 @@ mod tests {
 
     #[test]
     fn forged_cursors_are_refused() {
-        for bad in ["", "7", "s1", "zz", "7331ff", "가나", &seal(&RoomKey { active_at: Timestamp::UNIX_EPOCH, number: 1 })] {
+        for bad in [
+            "",
+            "7",
+            "s1",
+            "zz",
+            "7331ff",
+            "가나",
+            &seal(&RoomKey { active_at: Timestamp::UNIX_EPOCH, number: 1 }),
+        ] {
             assert_eq!(open::<i64>(bad), None, "{bad}");
         }
         let huge = "s99999999999999999999".bytes().map(|byte| format!("{byte:02x}")).collect::<String>();

@@ -19,7 +19,11 @@ use maru_domain::text::{CleanText, MESSAGE_CHARS};
 const NAME_CHARS: usize = 255;
 
 /// The caller's room of that id or number; a foreign one is not found.
-pub async fn find<A: Action>(state: &State, caller: &Caller, id: &str) -> Result<Authorized<Room, A>, Problem> {
+pub async fn find<A: Action>(
+    state: &State,
+    caller: &Caller,
+    id: &str,
+) -> Result<Authorized<Room, A>, Problem> {
     let room: RoomRef = id.parse().map_err(|()| Fault::new(&codes::ROOM_NOT_FOUND))?;
     Ok(state.services.rooms.find(&caller.actor(), room).await?)
 }
@@ -62,7 +66,11 @@ pub async fn rooms(
 }
 
 /// GET /v1/rooms/{id}
-pub async fn room(state: web::Data<State>, caller: Caller, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn room(
+    state: web::Data<State>,
+    caller: Caller,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     let room: Authorized<Room, Read> = find(&state, &caller, &id).await?;
     Ok(HttpResponse::Ok().json(shapes::room(room.get())))
 }
@@ -88,23 +96,40 @@ pub async fn change(
 }
 
 /// POST /v1/rooms/{id}/end
-pub async fn end(state: web::Data<State>, caller: Caller, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn end(
+    state: web::Data<State>,
+    caller: Caller,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     changed(&state, &caller, &id, RoomFields { end: true, ..RoomFields::default() }).await
 }
 
 /// POST /v1/rooms/{id}/clear
-pub async fn clear(state: web::Data<State>, caller: Caller, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn clear(
+    state: web::Data<State>,
+    caller: Caller,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     changed(&state, &caller, &id, RoomFields { clear: true, ..RoomFields::default() }).await
 }
 
-async fn changed(state: &State, caller: &Caller, id: &str, fields: RoomFields) -> Result<HttpResponse, Problem> {
+async fn changed(
+    state: &State,
+    caller: &Caller,
+    id: &str,
+    fields: RoomFields,
+) -> Result<HttpResponse, Problem> {
     let room: Authorized<Room, Write> = find(state, caller, id).await?;
     let room = state.services.rooms.change(&room, fields).await?;
     Ok(HttpResponse::Ok().json(shapes::room(&room)))
 }
 
 /// DELETE /v1/rooms/{id}
-pub async fn delete(state: web::Data<State>, caller: Caller, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn delete(
+    state: web::Data<State>,
+    caller: Caller,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     let room = find(&state, &caller, &id).await?;
     state.services.rooms.delete(room).await?;
     Ok(HttpResponse::NoContent().finish())

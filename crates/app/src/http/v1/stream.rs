@@ -77,7 +77,8 @@ pub fn respond(
         let event = watched.next().await?;
         Some((Ok::<_, Infallible>(Event::Data(event)), watched))
     });
-    let sse = Sse::from_stream(events.boxed_local()).with_keep_alive(HEARTBEAT).with_retry_duration(retry_after());
+    let sse =
+        Sse::from_stream(events.boxed_local()).with_keep_alive(HEARTBEAT).with_retry_duration(retry_after());
     let mut response = sse.respond_to(request).map_into_boxed_body();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

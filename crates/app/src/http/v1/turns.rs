@@ -12,7 +12,11 @@ use maru_domain::turns::{TurnEventId, TurnView};
 use serde::Deserialize;
 
 /// A turn of one of the caller's rooms, with the room; a foreign one is not found.
-async fn find(state: &State, caller: &Caller, id: &str) -> Result<(TurnView, Authorized<Room, Write>), Problem> {
+async fn find(
+    state: &State,
+    caller: &Caller,
+    id: &str,
+) -> Result<(TurnView, Authorized<Room, Write>), Problem> {
     let missing = || Problem::from(Fault::new(&codes::TURN_NOT_FOUND));
     let id: TurnId = id.parse().map_err(|_| missing())?;
     let view = state.services.turns.find(id).await?.ok_or_else(missing)?;
@@ -24,7 +28,11 @@ async fn find(state: &State, caller: &Caller, id: &str) -> Result<(TurnView, Aut
 }
 
 /// GET /v1/turns/{id}
-pub async fn turn(state: web::Data<State>, caller: Caller, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn turn(
+    state: web::Data<State>,
+    caller: Caller,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     let (view, _) = find(&state, &caller, &id).await?;
     Ok(HttpResponse::Ok().json(shapes::turn(&view)))
 }
@@ -59,7 +67,11 @@ fn place(text: &str, view: &TurnView) -> Result<TurnEventId, Problem> {
 }
 
 /// POST /v1/turns/{id}/cancel
-pub async fn cancel(state: web::Data<State>, caller: Caller, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn cancel(
+    state: web::Data<State>,
+    caller: Caller,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     let (view, room) = find(&state, &caller, &id).await?;
     let view = state.services.turns.cancel(&room, view.turn.id).await?;
     Ok(HttpResponse::Ok().json(shapes::turn(&view)))

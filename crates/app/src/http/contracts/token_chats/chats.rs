@@ -2,8 +2,8 @@
 
 use super::super::drf::{Fields, Refusal};
 use super::caller::{Asked, Caller};
-use super::shapes::{ChatBody, ChatShape, EditBody, EndedShape, ListedChatShape, local};
 use super::conversation;
+use super::shapes::{ChatBody, ChatShape, EditBody, EndedShape, ListedChatShape, local};
 use crate::http::{State, once};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
