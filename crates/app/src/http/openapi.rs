@@ -1,6 +1,6 @@
 //! The OpenAPI document, and a page to read it that needs no network.
 
-use super::contracts::{Contract, token_chats};
+use super::contracts::{Contract, ainfo_rooms, token_chats};
 use super::operator;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -21,6 +21,14 @@ use utoipa_swagger_ui::Config;
         token_chats::send,
         token_chats::delete,
         token_chats::edit,
+        ainfo_rooms::list,
+        ainfo_rooms::create,
+        ainfo_rooms::show,
+        ainfo_rooms::replace,
+        ainfo_rooms::change,
+        ainfo_rooms::delete,
+        ainfo_rooms::logs,
+        ainfo_rooms::socket,
         operator::livez,
         operator::readyz,
         operator::metrics,
@@ -31,6 +39,7 @@ use utoipa_swagger_ui::Config;
     modifiers(&Tokens),
     tags(
         (name = "token chats", description = "Register, get a token, chat in sessions."),
+        (name = "ainfo rooms", description = "Rooms with their logs; a WebSocket to talk in one."),
         (name = "operator", description = "Health and figures."),
     )
 )]

@@ -1,6 +1,6 @@
 //! Every route, in one table: verb, path, handler, policy. Nothing is served that is not here.
 
-use super::contracts::{Contract, token_chats};
+use super::contracts::{Contract, ainfo_rooms, token_chats};
 use super::{openapi, operator, v1};
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
@@ -15,6 +15,8 @@ pub enum Policy {
     Open,
     /// Whoever shows a good token or key.
     Token,
+    /// Whoever shows one in the handshake of a WebSocket, in the header or the address; 403 to others.
+    Handshake,
 }
 
 /// A row of the table.
@@ -53,6 +55,15 @@ pub fn table() -> Vec<Entry> {
         TokenChats POST "/api/chats" Token token_chats::send;
         TokenChats DELETE "/api/chats/{chat_id}" Token token_chats::delete;
         TokenChats PATCH "/api/chats/{chat_id}/messages/{message_id}" Token token_chats::edit;
+
+        AinfoRooms GET "/chatbot/room" Token ainfo_rooms::list;
+        AinfoRooms POST "/chatbot/room" Token ainfo_rooms::create;
+        AinfoRooms GET "/chatbot/room/{pk}" Token ainfo_rooms::show;
+        AinfoRooms PUT "/chatbot/room/{pk}" Token ainfo_rooms::replace;
+        AinfoRooms PATCH "/chatbot/room/{pk}" Token ainfo_rooms::change;
+        AinfoRooms DELETE "/chatbot/room/{pk}" Token ainfo_rooms::delete;
+        AinfoRooms GET "/chatbot/room/{pk}/logs" Token ainfo_rooms::logs;
+        AinfoRooms GET "/ws/chat/{room_id}" Handshake ainfo_rooms::socket;
 
         Native POST "/v1/auth/register" Open v1::register;
         Native POST "/v1/auth/login" Open v1::login;
@@ -104,7 +115,7 @@ pub fn configure(app: &mut web::ServiceConfig) {
 }
 
 fn resource(path: &'static str, entries: Vec<Entry>) -> Resource {
-    let mut resource = web::resource([path.to_owned(), format!("{path}/")]);
+    let mut resource = web::resource(forms(path));
     let mut allowed: Vec<&str> = Vec::new();
     let contract = entries.first().map_or(Contract::Native, |entry| entry.contract);
     for entry in entries {
@@ -128,6 +139,16 @@ fn resource(path: &'static str, entries: Vec<Entry>) -> Resource {
         let allow = allow.clone();
         async move { other_verb(&request, contract, &allow) }
     }))
+}
+
+/// The forms of a path that are served: with and without a slash, and for the AInfo rooms under
+/// `/api/v1` too, where the original has them as well (contract §0.1, §0.2).
+fn forms(path: &str) -> Vec<String> {
+    let mut forms = vec![path.to_owned(), format!("{path}/")];
+    if path.starts_with("/chatbot/") {
+        forms.extend([format!("/api/v1{path}"), format!("/api/v1{path}/")]);
+    }
+    forms
 }
 
 /// `Route::guard` wants a type with a name.

@@ -219,17 +219,32 @@ impl Accounts {
     /// # Errors
     /// `INVALID_TOKEN`, `ACCOUNT_INACTIVE`, or when the store is away.
     pub async fn recognise(&self, bearer: &str) -> Result<Identity, Fault> {
-        let now = self.ports.clock.now();
-        let credential = if bearer.starts_with(KEY_PREFIX) {
-            Credential::Key(self.ports.key_maker.hash(bearer))
-        } else {
-            let claims =
-                self.ports.signer.verify(bearer, now).ok_or_else(|| Fault::new(&codes::INVALID_TOKEN))?;
-            Credential::Session(claims.session)
-        };
-        if let Some(identity) = self.ports.identities.get(&credential) {
-            return Ok(identity);
+        let credential = self.credential(bearer)?;
+        match self.ports.identities.get(&credential) {
+            Some(identity) => Ok(identity),
+            None => self.look_up(credential).await,
         }
+    }
+
+    /// The same without trust in what was seen a moment ago: for streams that ask every few seconds,
+    /// and would be late by both waits.
+    ///
+    /// # Errors
+    /// As [`Accounts::recognise`].
+    pub async fn recognise_anew(&self, bearer: &str) -> Result<Identity, Fault> {
+        self.look_up(self.credential(bearer)?).await
+    }
+
+    fn credential(&self, bearer: &str) -> Result<Credential, Fault> {
+        if bearer.starts_with(KEY_PREFIX) {
+            return Ok(Credential::Key(self.ports.key_maker.hash(bearer)));
+        }
+        let claims = self.ports.signer.verify(bearer, self.ports.clock.now());
+        claims.map(|claims| Credential::Session(claims.session)).ok_or_else(|| Fault::new(&codes::INVALID_TOKEN))
+    }
+
+    async fn look_up(&self, credential: Credential) -> Result<Identity, Fault> {
+        let now = self.ports.clock.now();
         let identity = match &credential {
             Credential::Session(id) => self.session_identity(*id, now).await?,
             Credential::Key(hash) => self.key_identity(*hash, now).await?,

@@ -129,6 +129,10 @@ pub trait RoomStore: Send + Sync {
     /// The room with all its messages, read at one instant.
     async fn conversation(&self, room: RoomId) -> Result<Option<Conversation>, StoreError>;
 
+    /// Those of the rooms that are still there, by number, with all their messages, read at one
+    /// instant: a list of rooms with what was said in them costs one read, not one a room.
+    async fn conversations(&self, rooms: Vec<RoomId>) -> Result<Vec<Conversation>, StoreError>;
+
     /// Ends the owner's open session (004). `None` when none is open; then nothing is kept under the key.
     async fn end_session(
         &self,

@@ -159,6 +159,18 @@ impl Rooms {
         found.ok_or_else(|| Fault::new(&codes::ROOM_NOT_FOUND))
     }
 
+    /// Rooms with everything said in them, at one instant. Those that were deleted meanwhile are
+    /// left out.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn conversations(&self, rooms: &[&Authorized<Room, Read>]) -> Result<Vec<Conversation>, Fault> {
+        if rooms.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.conversations(rooms.iter().map(|room| room.get().id).collect()).await?)
+    }
+
     /// Ends the owner's open session (004).
     ///
     /// # Errors

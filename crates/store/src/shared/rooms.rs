@@ -15,11 +15,13 @@ use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
 use maru_domain::events::RoomEventKind;
 use maru_domain::ids::{RoomId, RoomRef, TurnId, UserId};
+use maru_domain::messages::Message;
 use maru_domain::once::{Once, OnceKey};
 use maru_domain::page::{Page, PageRequest};
 use maru_domain::rooms::ports::{Changed, Conversation, NewRoom, RoomChange, RoomKey, RoomStore};
 use maru_domain::rooms::{Room, RoomKind, TurnPolicy};
 use maru_domain::turns::Turn;
+use std::collections::HashMap;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = rooms, check_for_backend(Db))]
@@ -271,6 +273,40 @@ async fn conversation(
     Ok(Some(Conversation { room: room.try_into()?, messages }))
 }
 
+/// How many rooms one statement names; SQLite takes 32,766 values at most.
+const ROOMS_AT_ONCE: usize = 1_000;
+
+async fn conversations(
+    conn: &mut Conn,
+    ids: Vec<RoomId>,
+) -> Result<Vec<Conversation>, Abort<Vec<Conversation>>> {
+    let ids: Vec<DbId> = ids.into_iter().map(|id| DbId(id.0)).collect();
+    let mut found: HashMap<RoomId, Conversation> = HashMap::with_capacity(ids.len());
+    for ids in ids.chunks(ROOMS_AT_ONCE) {
+        let rows: Vec<RoomRow> =
+            rooms::table.filter(rooms::id.eq_any(ids)).select(RoomRow::as_select()).load(conn).await?;
+        for row in rows {
+            let room = Room::try_from(row)?;
+            found.insert(room.id, Conversation { room, messages: Vec::new() });
+        }
+        let rows: Vec<MessageRow> = messages::table
+            .filter(messages::room_id.eq_any(ids))
+            .order((messages::room_id.asc(), messages::seq.asc()))
+            .select(MessageRow::as_select())
+            .load(conn)
+            .await?;
+        for row in rows {
+            let message = Message::try_from(row)?;
+            if let Some(conversation) = found.get_mut(&message.room_id) {
+                conversation.messages.push(message);
+            }
+        }
+    }
+    let mut found: Vec<Conversation> = found.into_values().collect();
+    found.sort_unstable_by_key(|conversation| conversation.room.number);
+    Ok(found)
+}
+
 type SessionEnd = Once<Option<Room>>;
 
 async fn end_session(
@@ -370,6 +406,10 @@ impl RoomStore for Store {
 
     async fn conversation(&self, room: RoomId) -> Result<Option<Conversation>, StoreError> {
         self.snapshot(move |conn| Box::pin(conversation(conn, room))).await
+    }
+
+    async fn conversations(&self, rooms: Vec<RoomId>) -> Result<Vec<Conversation>, StoreError> {
+        self.snapshot(move |conn| Box::pin(conversations(conn, rooms))).await
     }
 
     async fn end_session(

@@ -19,6 +19,7 @@ macro_rules! rooms_contract {
             times_are_kept_to_the_microsecond,
             notes_are_kept_as_they_are,
             a_conversation_is_told_from_the_oldest_message_on,
+            conversations_are_told_together_as_each_alone,
             the_open_session_is_ended,
             ending_nothing_keeps_no_key,
             ending_twice_under_a_key_ends_one_session,

@@ -196,3 +196,30 @@ pub async fn a_conversation_is_told_from_the_oldest_message_on(store: TestStore)
     assert_eq!(sound(&store, room.id).await.messages[3].content, "zwei");
     assert!(ok(store.rooms.conversation(RoomId(id())).await).is_none());
 }
+
+/// Empty rooms and long ones, in any order of asking; a room that is gone is left out. More than one
+/// statement can name, too.
+pub async fn conversations_are_told_together_as_each_alone(store: TestStore) {
+    let mut rooms = Vec::new();
+    for said in [3, 0, 1] {
+        let room = opened(&store, new_room()).await;
+        for n in 0..said {
+            exchange(&store, room.id, &format!("{n} asked"), &format!("{n} answered")).await;
+        }
+        rooms.push(room.id);
+    }
+    // Messages of the rooms are not stored one room after the other.
+    exchange(&store, rooms[0], "last", "of all").await;
+    let other = opened(&store, new_room()).await;
+    exchange(&store, other.id, "not asked for", "not told").await;
+    let mut alone = Vec::new();
+    for room in &rooms {
+        alone.push(there(store.rooms.conversation(*room).await));
+    }
+    assert_eq!(alone.iter().map(|one| one.messages.len()).collect::<Vec<_>>(), [8, 0, 2]);
+    let asked = [rooms[2], RoomId(id()), rooms[0], rooms[1]];
+    assert_eq!(ok(store.rooms.conversations(asked.to_vec()).await), alone);
+    let many: Vec<RoomId> = (0..40_000).map(|_| RoomId(id())).chain(rooms).collect();
+    assert_eq!(ok(store.rooms.conversations(many).await), alone);
+    assert_eq!(ok(store.rooms.conversations(Vec::new()).await), []);
+}

@@ -1,7 +1,7 @@
 //! Register, login and the token's test (contract §1.2–§1.4).
 
-use super::super::drf::{Fields, Refusal, TextRule};
-use super::caller::Caller;
+use super::super::drf::TextRule;
+use super::{Caller, Fields, Refusal};
 use super::shapes::{LoginBody, RegisterBody, SignedInShape, UserShape};
 use crate::http::{State, client, once};
 use actix_web::http::StatusCode;

@@ -1,7 +1,7 @@
 //! Sessions: send, list, edit, delete, end (contract §1.5–§1.8).
 
-use super::super::drf::{Fields, Refusal};
-use super::caller::{Asked, Caller};
+use super::super::drf::Phrase;
+use super::{Asked, Caller, Fields, Refusal};
 use super::conversation;
 use super::shapes::{ChatBody, ChatShape, EditBody, EndedShape, ListedChatShape, local};
 use crate::http::{State, once};
@@ -33,7 +33,7 @@ use serde_json::{Map, Value, json};
 pub async fn send(
     request: HttpRequest,
     state: web::Data<State>,
-    Asked(caller, fields): Asked,
+    Asked { caller, fields }: Asked,
 ) -> Result<HttpResponse, Refusal> {
     let content = content(&fields, "Content is required.")?;
     let key = once::key(&request, &state, caller.id().to_string(), &fields.bytes)?;
@@ -220,7 +220,7 @@ async fn rooms(
 pub async fn edit(
     state: web::Data<State>,
     path: web::Path<(String, String)>,
-    Asked(caller, fields): Asked,
+    Asked { caller, fields }: Asked,
 ) -> Result<HttpResponse, Refusal> {
     let (chat_id, message_id) = path.into_inner();
     let chat_id = number(&chat_id)?;
@@ -263,7 +263,7 @@ pub async fn delete(
 /// A chat's number; what is not one is not found (contract §1.8).
 fn number(text: &str) -> Result<RoomRef, Refusal> {
     let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-    number.map(RoomRef::Number).ok_or_else(|| Refusal::detail(StatusCode::NOT_FOUND, "Not found.".to_owned()))
+    number.map(RoomRef::Number).ok_or_else(|| Refusal::phrase(StatusCode::NOT_FOUND, Phrase::NotFound))
 }
 
 /// One of the caller's rooms; a foreign one is not found.
