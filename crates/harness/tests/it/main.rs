@@ -1,6 +1,8 @@
 //! The real server over HTTP. One binary, one module a promise.
 
 #[cfg(test)]
+mod ainfo_rooms;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod edges;
