@@ -240,7 +240,9 @@ impl Accounts {
             return Ok(Credential::Key(self.ports.key_maker.hash(bearer)));
         }
         let claims = self.ports.signer.verify(bearer, self.ports.clock.now());
-        claims.map(|claims| Credential::Session(claims.session)).ok_or_else(|| Fault::new(&codes::INVALID_TOKEN))
+        claims
+            .map(|claims| Credential::Session(claims.session))
+            .ok_or_else(|| Fault::new(&codes::INVALID_TOKEN))
     }
 
     async fn look_up(&self, credential: Credential) -> Result<Identity, Fault> {

@@ -13,7 +13,7 @@ type Fields = drf::Fields<Korean>;
 type Refusal = drf::Refusal<Korean>;
 
 pub use rooms::{
-    __path_change, __path_create, __path_delete, __path_list, __path_logs, __path_replace, __path_show, change,
-    create, delete, list, logs, replace, show,
+    __path_change, __path_create, __path_delete, __path_list, __path_logs, __path_replace, __path_show,
+    change, create, delete, list, logs, replace, show,
 };
 pub use socket::{__path_socket, socket};

@@ -104,7 +104,8 @@ impl Socket {
                 let headers = response.headers().iter();
                 Err(Refused {
                     status: response.status().as_u16(),
-                    body: serde_json::from_slice(response.body().as_deref().unwrap_or_default()).expect("JSON"),
+                    body: serde_json::from_slice(response.body().as_deref().unwrap_or_default())
+                        .expect("JSON"),
                     headers: headers.map(|(name, value)| (name.to_string(), text(value))).collect(),
                 })
             }
@@ -152,7 +153,8 @@ impl Socket {
         let mut pieces = String::new();
         loop {
             let frame = self.json().await;
-            let text = frame["response"].as_str().unwrap_or_else(|| panic!("no response: {frame}")).to_owned();
+            let text =
+                frame["response"].as_str().unwrap_or_else(|| panic!("no response: {frame}")).to_owned();
             assert!(!text.is_empty(), "the page ignores an empty one: {frame}");
             let streaming = frame["is_streaming"] == true;
             assert_eq!(frame, json!({ "response": text, "is_streaming": streaming }));

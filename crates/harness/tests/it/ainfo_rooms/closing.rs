@@ -17,7 +17,8 @@ const NOTICED: Duration = Duration::from_secs(9);
 async fn who_may_not_talk_any_more_is_closed_within_seconds(backend: Backend) {
     let site = Site::start(backend, &[]).await;
     let username = name("disabled");
-    let (logs_out, disabled, stays) = (site.user().await, site.user_named(&username).await.0, site.user().await);
+    let (logs_out, disabled, stays) =
+        (site.user().await, site.user_named(&username).await.0, site.user().await);
     let mut sockets = Vec::new();
     for user in [&logs_out, &disabled, &stays] {
         let room = open(user, "x").await;
@@ -79,8 +80,10 @@ async fn what_takes_too_long_is_handed_over(backend: Backend) {
     let mut site = Site::start(backend, &[("MARU__SERVER__DRAIN_TIMEOUT", "1s")]).await;
     let user = site.user().await;
     let (one, two) = (open(&user, "one").await, open(&user, "two").await);
-    site.upstream
-        .script_each("echo", vec![Script::stream().role().say("여기까지").stall(), Script::nothing().stall()]);
+    site.upstream.script_each(
+        "echo",
+        vec![Script::stream().role().say("여기까지").stall(), Script::nothing().stall()],
+    );
     let (mut with_text, mut without) = (Socket::to(&user, &one).await, Socket::to(&user, &two).await);
     with_text.ask("하나").await;
     assert_eq!(with_text.json().await["response"], "여기까지");

@@ -23,7 +23,8 @@ async fn tokens_open_sockets_of_their_rooms(site: &Site) {
         (format!("/ws/chat/{}/?token=", room["id"]), Some(&bearer)),
     ];
     for (path, header) in paths {
-        let headers: Vec<(&str, &str)> = header.iter().map(|header| ("Authorization", header.as_str())).collect();
+        let headers: Vec<(&str, &str)> =
+            header.iter().map(|header| ("Authorization", header.as_str())).collect();
         let mut socket = Socket::at(&user.base, &path, &headers).await.expect("an open socket");
         socket.ask("안녕").await;
         while socket.json().await["is_streaming"] != false {}
@@ -61,7 +62,8 @@ async fn whoever_may_not_talk_is_refused(site: &Site) {
     let foreign = Socket::at(&owner.base, &paths[0], &[("Authorization", &format!("Bearer {theirs}"))]).await;
     assert_eq!(foreign.err().map(|refused| refused.status), Some(403));
     for path in ["/ws/", "/ws/chat/", "/ws/other/1/", "/ws/chat/1/2/"] {
-        let refused = Socket::at(&owner.base, &format!("{path}?token={mine}"), &[]).await.err().expect("a refusal");
+        let refused =
+            Socket::at(&owner.base, &format!("{path}?token={mine}"), &[]).await.err().expect("a refusal");
         assert_eq!((refused.status, &refused.body), (404, &json!({"detail": "찾을 수 없습니다."})), "{path}");
     }
 }

@@ -75,7 +75,11 @@ async fn whoever_breaks_the_protocol_is_closed(site: &Site) {
         let raw = send(&user, &room, bytes).await;
         assert_eq!(raw.status(), Some(101), "{what}: {}", raw.text());
         let code = close_code(&raw);
-        assert!(raw.closed && code.is_some_and(|code| codes.contains(&code)), "{what}: {code:?} {:?}", raw.took);
+        assert!(
+            raw.closed && code.is_some_and(|code| codes.contains(&code)),
+            "{what}: {code:?} {:?}",
+            raw.took
+        );
     }
     // Without an end: a frame of a terabyte, and a message of more and more empty parts. The server
     // may close before it has read all, and then the client does not see with what words.

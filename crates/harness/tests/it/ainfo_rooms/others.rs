@@ -16,10 +16,14 @@ async fn rooms_of_this_contract_are_seen_by_the_others(site: &Site) {
     assert_eq!((&turn["You"], &turn["Bot"]), (&json!("어디로?"), &json!("reply to: 어디로?")));
     let rooms = user.get("/v1/rooms").await.json();
     let native = &rooms["data"][0];
-    assert_eq!((&native["number"], &native["name"], &native["kind"]), (&room["id"], &json!("여행"), &json!("room")));
+    assert_eq!(
+        (&native["number"], &native["name"], &native["kind"]),
+        (&room["id"], &json!("여행"), &json!("room"))
+    );
     assert_eq!(native["message_count"], 2);
     // The same instant, in another zone.
-    let (here, there) = (room["created_at"].as_str().unwrap_or_default(), native["created_at"].as_str().unwrap_or_default());
+    let (here, there) =
+        (room["created_at"].as_str().unwrap_or_default(), native["created_at"].as_str().unwrap_or_default());
     assert_eq!(here.get(13..19), there.get(13..19), "{here} {there}");
     // It is no session of the token API: that opens its own.
     user.say("elsewhere").await.has_status(201);
@@ -35,7 +39,8 @@ async fn rooms_of_the_others_are_seen_here(site: &Site) {
     let user = site.user().await;
     let chat = user.say("by the token API").await.json();
     let long = "n".repeat(200);
-    let native = user.post("/v1/rooms").json(&json!({ "name": long, "system_prompt": "be brief" })).await.json();
+    let native =
+        user.post("/v1/rooms").json(&json!({ "name": long, "system_prompt": "be brief" })).await.json();
     let listed = user.get("/chatbot/room/").await.json();
     let shown: Vec<(&Value, &Value)> =
         listed.as_array().expect("a list").iter().map(|room| (&room["id"], &room["title"])).collect();
@@ -45,9 +50,13 @@ async fn rooms_of_the_others_are_seen_here(site: &Site) {
     // They can be talked in, renamed and deleted.
     say(&user, &listed[0], "여기서도").await;
     say(&user, &listed[1], "계속").await;
-    assert_eq!(site.prompts_for("여기서도").last(), Some(&vec!["be brief".to_owned(), "여기서도".to_owned()]));
+    assert_eq!(
+        site.prompts_for("여기서도").last(),
+        Some(&vec!["be brief".to_owned(), "여기서도".to_owned()])
+    );
     let chats = user.chats().await;
-    let conversation = chats.as_array().and_then(|chats| chats.iter().find(|one| one["chat_id"] == chat["chat_id"]));
+    let conversation =
+        chats.as_array().and_then(|chats| chats.iter().find(|one| one["chat_id"] == chat["chat_id"]));
     assert_eq!(conversation.map(|chat| &chat["conversation"][1]["You"]), Some(&json!("계속")));
     let path = format!("/chatbot/room/{}/", native["number"]);
     user.ask("PATCH", &path).json(&json!({"title": "short"})).await.has_status(200);

@@ -54,7 +54,8 @@ async fn a_failing_model_is_told_and_leaves_no_log(site: &Site) {
         socket.error(NO_REPLY).await;
     }
     // With some text before the failure, that was told.
-    site.upstream.script(&model, Script::stream().role().say("반쯤").wait(Duration::from_millis(200)).close());
+    site.upstream
+        .script(&model, Script::stream().role().say("반쯤").wait(Duration::from_millis(200)).close());
     socket.ask("실패").await;
     assert_eq!(socket.json().await, json!({"response": "반쯤", "is_streaming": true}));
     socket.error(NO_REPLY).await;
@@ -92,7 +93,14 @@ async fn what_was_sent_before_leaving_is_answered(site: &Site) {
     let user = site.user().await;
     let model = name("patient");
     let room = open_with(&user, &model).await;
-    let slow = Script::stream().role().say("느린 ").wait(Duration::from_secs(1)).say("대답").finish("stop").done().end();
+    let slow = Script::stream()
+        .role()
+        .say("느린 ")
+        .wait(Duration::from_secs(1))
+        .say("대답")
+        .finish("stop")
+        .done()
+        .end();
     site.upstream.script_each(&model, vec![slow, Script::reply("둘째 대답"), Script::reply("셋째 대답")]);
     let mut socket = Socket::to(&user, &room).await;
     for text in ["하나", "둘", "셋"] {
@@ -148,7 +156,14 @@ async fn a_room_may_refuse_what_comes_too_early(site: &Site) {
     let room = open_with(&user, &model).await;
     let policy = json!({"turn_policy": "reject"});
     user.ask("PATCH", &format!("/v1/rooms/{}", room["id"])).json(&policy).await.has_status(200);
-    let slow = Script::stream().role().say("느린 ").wait(Duration::from_secs(2)).say("대답").finish("stop").done().end();
+    let slow = Script::stream()
+        .role()
+        .say("느린 ")
+        .wait(Duration::from_secs(2))
+        .say("대답")
+        .finish("stop")
+        .done()
+        .end();
     site.upstream.script_each(&model, vec![slow, Script::reply("둘째 대답")]);
     let (mut one, mut two) = (Socket::to(&user, &room).await, Socket::to(&user, &room).await);
     one.ask("하나").await;

@@ -146,7 +146,9 @@ async fn a_key_opens_one_room(site: &Site) {
     let send = |title: &str| user.post("/chatbot/room/").key(&key).json(&json!({ "title": title }));
     let first = send("once").await;
     assert_eq!((first.status, first.header("idempotency-replayed")), (201, None), "{first}");
-    user.ask("PATCH", &format!("/chatbot/room/{}/", first.json()["id"])).json(&json!({"title": "renamed"})).await;
+    user.ask("PATCH", &format!("/chatbot/room/{}/", first.json()["id"]))
+        .json(&json!({"title": "renamed"}))
+        .await;
     let again = send("once").await;
     again.has("idempotency-replayed", "true").has_status(201);
     assert_eq!(again.body, first.body);

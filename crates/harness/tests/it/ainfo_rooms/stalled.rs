@@ -74,7 +74,9 @@ fn drained(mut stream: TcpStream) -> usize {
         match stream.read(&mut chunk) {
             Ok(0) => return read,
             Ok(n) => read += n,
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("the connection is still open"),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                panic!("the connection is still open")
+            }
             Err(_) => return read,
         }
     }

@@ -15,7 +15,8 @@ async fn foreign_is_missing(site: &Site) {
     let uuid = owner.get(&format!("/v1/rooms/{}", theirs["id"])).await.string("/id");
     let missing = json!(theirs["id"].as_i64().unwrap_or_default() + 1_000_000);
     let body = json!({"title": "taken over"});
-    let ids = [theirs["id"].to_string(), uuid, missing.to_string(), "01890000-0000-7000-8000-000000000000".into()];
+    let ids =
+        [theirs["id"].to_string(), uuid, missing.to_string(), "01890000-0000-7000-8000-000000000000".into()];
     for id in ids {
         for verb in ["GET", "PATCH", "PUT", "DELETE"] {
             let ask = stranger.ask(verb, &format!("/chatbot/room/{id}/"));
@@ -26,7 +27,8 @@ async fn foreign_is_missing(site: &Site) {
     }
     stranger.get("/chatbot/room/").await.is(200, &json!([]));
     // A body that names another owner opens a room of one's own.
-    let opened = stranger.post("/chatbot/room/").json(&json!({"user": theirs["user"], "id": theirs["id"]})).await;
+    let opened =
+        stranger.post("/chatbot/room/").json(&json!({"user": theirs["user"], "id": theirs["id"]})).await;
     assert_ne!((&opened.json()["user"], &opened.json()["id"]), (&theirs["user"], &theirs["id"]));
     owner.get("/chatbot/room/").await.is(200, &before);
 }
@@ -41,7 +43,9 @@ async fn what_is_no_id_names_nothing(site: &Site) {
     }
     for id in ["x", "-1", "+1", "1.0", "1e3", "0x1", "%20", "1%20", "%EA%B0%80", "null", "1;2", &uuid[1..]] {
         for verb in ["GET", "PATCH", "PUT", "DELETE"] {
-            user.ask(verb, &format!("/chatbot/room/{id}/")).await.is(404, &json!({"detail": "찾을 수 없습니다."}));
+            user.ask(verb, &format!("/chatbot/room/{id}/"))
+                .await
+                .is(404, &json!({"detail": "찾을 수 없습니다."}));
         }
         user.get(&format!("/chatbot/room/{id}/logs/")).await.is(404, &json!({"detail": "찾을 수 없습니다."}));
     }

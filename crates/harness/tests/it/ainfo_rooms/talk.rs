@@ -49,8 +49,10 @@ async fn what_is_no_message_is_told_so(site: &Site) {
     let long = json!({ "message": "가".repeat(501) }).to_string();
     let control = json!({ "message": "a\u{0}b" }).to_string();
     let large = json!({ "message": "x".repeat(60_000) }).to_string();
-    let blank = [r#"{"message": ""}"#, r#"{"message": " \n　"}"#, r#"{"is_report": true}"#, "{}", "[]", "5", "null"];
-    let wrong = [r#"{"message": null}"#, r#"{"message": 5}"#, r#"{"message": ["x"]}"#, &long, &control, &large];
+    let blank =
+        [r#"{"message": ""}"#, r#"{"message": " \n　"}"#, r#"{"is_report": true}"#, "{}", "[]", "5", "null"];
+    let wrong =
+        [r#"{"message": null}"#, r#"{"message": 5}"#, r#"{"message": ["x"]}"#, &long, &control, &large];
     for wrong in blank.into_iter().chain(wrong) {
         socket.text(wrong).await;
         socket.error("잘못된 메시지 형식입니다.").await;
@@ -84,11 +86,15 @@ async fn messages_are_answered_in_order(site: &Site) {
         }
     }
     let replies: Vec<String> = texts.iter().map(|text| format!("reply to: {text}")).collect();
-    let pairs = texts.iter().zip(&replies).flat_map(|(text, reply)| [("user", text.as_str()), ("bot", reply)]);
+    let pairs =
+        texts.iter().zip(&replies).flat_map(|(text, reply)| [("user", text.as_str()), ("bot", reply)]);
     assert_eq!(logs(&user, &room).await, said(&pairs.collect::<Vec<_>>()));
     // Each was asked with all that was said before it.
     let prompts = site.prompts_for("23번째");
-    assert!(prompts.iter().any(|prompt| prompt.len() > 30 && prompt.contains(&"22번째".to_owned())), "{prompts:?}");
+    assert!(
+        prompts.iter().any(|prompt| prompt.len() > 30 && prompt.contains(&"22번째".to_owned())),
+        "{prompts:?}"
+    );
 }
 
 async fn rooms_do_not_hear_each_other(site: &Site) {
@@ -166,7 +172,13 @@ async fn a_message_may_come_in_several_frames(site: &Site) {
 async fn what_was_said_is_what_is_kept(site: &Site) {
     let user = site.user().await;
     let room = open(&user, "x").await;
-    let texts = ["  앞뒤 공백 \n", "<script>alert(1)</script>", "a\tb\r\nc", "😀 e\u{301} \u{202e}", "\"\\\\\" ${x} {{x}} %s"];
+    let texts = [
+        "  앞뒤 공백 \n",
+        "<script>alert(1)</script>",
+        "a\tb\r\nc",
+        "😀 e\u{301} \u{202e}",
+        "\"\\\\\" ${x} {{x}} %s",
+    ];
     for text in texts {
         assert_eq!(say(&user, &room, text).await, format!("reply to: {text}"));
     }

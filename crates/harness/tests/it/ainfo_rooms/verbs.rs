@@ -50,8 +50,14 @@ async fn other_verbs_are_405(site: &Site) {
 
 async fn unknown_paths_are_404(site: &Site) {
     let user = site.user().await;
-    let paths =
-        ["/chatbot", "/chatbot/", "/chatbot/rooms/", "/chatbot/room/7/log/", "/chatbot/room/7/logs/1/", "/chatbot//room/"];
+    let paths = [
+        "/chatbot",
+        "/chatbot/",
+        "/chatbot/rooms/",
+        "/chatbot/room/7/log/",
+        "/chatbot/room/7/logs/1/",
+        "/chatbot//room/",
+    ];
     let sockets = ["/ws", "/ws/", "/ws/chat/", "/ws/chat/7/8/", "/ws/chats/7/"];
     for path in paths.into_iter().chain(sockets) {
         for verb in ["GET", "POST", "DELETE"] {

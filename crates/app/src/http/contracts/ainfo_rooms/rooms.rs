@@ -63,14 +63,21 @@ pub async fn create(
     if let Some(kept) = once::kept(&state, key.as_ref()).await? {
         return Ok(kept);
     }
-    let (room, replayed) = match state.services.rooms.open(&caller.actor(), opening(name), key.clone()).await? {
-        Once::Done(room) => (room, false),
-        Once::Replayed(room) => (room, true),
-        Once::KeyReused => return Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
-    };
+    let (room, replayed) =
+        match state.services.rooms.open(&caller.actor(), opening(name), key.clone()).await? {
+            Once::Done(room) => (room, false),
+            Once::Replayed(room) => (room, true),
+            Once::KeyReused => return Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
+        };
     // The answer of a first arrival, which found the room empty.
-    let shape = RoomShape::new(&room, caller.user().number, RawValue::from_string("[]".to_owned()).map_err(broken)?, &state.zone);
-    let response = once::keep(&state, key, StatusCode::CREATED, serde_json::to_vec(&shape).map_err(broken)?).await;
+    let shape = RoomShape::new(
+        &room,
+        caller.user().number,
+        RawValue::from_string("[]".to_owned()).map_err(broken)?,
+        &state.zone,
+    );
+    let response =
+        once::keep(&state, key, StatusCode::CREATED, serde_json::to_vec(&shape).map_err(broken)?).await;
     Ok(if replayed { once::replayed(response) } else { response })
 }
 
@@ -94,7 +101,11 @@ fn opening(name: CleanText) -> OpenRoom {
     (status = 401, description = "No token, or one that does not work."),
     (status = 404, description = "No such room of the caller's."),
 ))]
-pub async fn show(state: web::Data<State>, caller: Caller, pk: web::Path<String>) -> Result<HttpResponse, Refusal> {
+pub async fn show(
+    state: web::Data<State>,
+    caller: Caller,
+    pk: web::Path<String>,
+) -> Result<HttpResponse, Refusal> {
     shown(&state, &caller, room_ref(&pk)?).await
 }
 
@@ -162,7 +173,11 @@ async fn renamed(
     (status = 401, description = "No token, or one that does not work."),
     (status = 404, description = "No such room of the caller's."),
 ))]
-pub async fn delete(state: web::Data<State>, caller: Caller, pk: web::Path<String>) -> Result<HttpResponse, Refusal> {
+pub async fn delete(
+    state: web::Data<State>,
+    caller: Caller,
+    pk: web::Path<String>,
+) -> Result<HttpResponse, Refusal> {
     let room = find(&state, &caller.actor(), room_ref(&pk)?).await?;
     state.services.rooms.delete(room).await?;
     Ok(HttpResponse::NoContent().finish())
@@ -176,7 +191,11 @@ pub async fn delete(state: web::Data<State>, caller: Caller, pk: web::Path<Strin
     (status = 401, description = "No token, or one that does not work."),
     (status = 404, description = "No such room of the caller's."),
 ))]
-pub async fn logs(state: web::Data<State>, caller: Caller, pk: web::Path<String>) -> Result<HttpResponse, Refusal> {
+pub async fn logs(
+    state: web::Data<State>,
+    caller: Caller,
+    pk: web::Path<String>,
+) -> Result<HttpResponse, Refusal> {
     let room: Authorized<Room, Read> = find(&state, &caller.actor(), room_ref(&pk)?).await?;
     json(StatusCode::OK, &room_logs::of_one(&state, &room).await?)
 }

@@ -75,7 +75,8 @@ pub fn is_log(reply: MessageStatus, text: &str) -> bool {
 
 /// As Python's `isoformat` shows a time: microseconds, and no fraction when they are zero.
 pub fn iso(time: Timestamp, zone: &TimeZone) -> String {
-    let format = if time.subsec_nanosecond() == 0 { "%Y-%m-%dT%H:%M:%S%:z" } else { "%Y-%m-%dT%H:%M:%S%.6f%:z" };
+    let format =
+        if time.subsec_nanosecond() == 0 { "%Y-%m-%dT%H:%M:%S%:z" } else { "%Y-%m-%dT%H:%M:%S%.6f%:z" };
     time.to_zoned(zone.clone()).strftime(format).to_string()
 }
 
@@ -87,8 +88,16 @@ mod tests {
     fn times_look_as_python_shows_them() {
         let seoul = TimeZone::get("Asia/Seoul").unwrap();
         let cases = [
-            ("2026-11-21T02:10:20.154272Z", "2026-11-21T11:10:20.154272+09:00", "2026-11-21T02:10:20.154272+00:00"),
-            ("2026-11-21T15:00:00.5Z", "2026-11-22T00:00:00.500000+09:00", "2026-11-21T15:00:00.500000+00:00"),
+            (
+                "2026-11-21T02:10:20.154272Z",
+                "2026-11-21T11:10:20.154272+09:00",
+                "2026-11-21T02:10:20.154272+00:00",
+            ),
+            (
+                "2026-11-21T15:00:00.5Z",
+                "2026-11-22T00:00:00.500000+09:00",
+                "2026-11-21T15:00:00.500000+00:00",
+            ),
             ("2026-11-21T02:10:20Z", "2026-11-21T11:10:20+09:00", "2026-11-21T02:10:20+00:00"),
         ];
         for (time, in_seoul, in_utc) in cases {

@@ -42,7 +42,9 @@ pub async fn socket(
         return Err(Fault::new(&codes::DRAINING).retry_after(Duration::from_secs(1)).into());
     }
     let (room, past) = enter(&state, &key, &room_id).await.map_err(refusal)?;
-    let Some((response, session, incoming)) = accept(&request, payload).await else { return Ok(no_handshake()) };
+    let Some((response, session, incoming)) = accept(&request, payload).await else {
+        return Ok(no_handshake());
+    };
     start(Talk::new(state, room, key, session, incoming), past);
     Ok(response)
 }

@@ -20,9 +20,7 @@ impl Language for English {
                 "Invalid token header. Token string should not contain invalid characters."
             }
             Stranger::NoKey(NoKey::Empty) => "Invalid token header. No credentials provided.",
-            Stranger::NoKey(NoKey::Spaces) => {
-                "Invalid token header. Token string should not contain spaces."
-            }
+            Stranger::NoKey(NoKey::Spaces) => "Invalid token header. Token string should not contain spaces.",
             Stranger::InvalidToken => "Invalid token.",
             Stranger::Inactive => "User inactive or deleted.",
         };

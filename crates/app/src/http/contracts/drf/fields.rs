@@ -1,7 +1,7 @@
 //! The fields of a body, which may be JSON, a form or a multipart form (contract §0.7).
 
-use super::language::{Language, Phrase};
 use super::Refusal;
+use super::language::{Language, Phrase};
 use crate::http::body;
 use actix_multipart::Multipart;
 use actix_web::dev::Payload;

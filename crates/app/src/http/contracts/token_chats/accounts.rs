@@ -1,8 +1,8 @@
 //! Register, login and the token's test (contract §1.2–§1.4).
 
 use super::super::drf::TextRule;
-use super::{Caller, Fields, Refusal};
 use super::shapes::{LoginBody, RegisterBody, SignedInShape, UserShape};
+use super::{Caller, Fields, Refusal};
 use crate::http::{State, client, once};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};

@@ -1,9 +1,9 @@
 //! Sessions: send, list, edit, delete, end (contract §1.5–§1.8).
 
 use super::super::drf::Phrase;
-use super::{Asked, Caller, Fields, Refusal};
 use super::conversation;
 use super::shapes::{ChatBody, ChatShape, EditBody, EndedShape, ListedChatShape, local};
+use super::{Asked, Caller, Fields, Refusal};
 use crate::http::{State, once};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};

@@ -78,11 +78,9 @@ impl Talk {
 
     /// Tells what was said so far, and talks until either side ends it.
     pub async fn run(mut self, past: Vec<Message>) {
-        let open = metrics::gauge!("maru_sockets_open");
-        open.increment(1.0);
+        let _open = Open::count();
         let Err(end) = self.talk(past).await;
         self.part(end).await;
-        open.decrement(1.0);
     }
 
     async fn talk(&mut self, past: Vec<Message>) -> Result<Infallible, End> {
@@ -126,8 +124,13 @@ impl Talk {
 
     /// Stores a message and follows its reply.
     async fn ask(&self, content: CleanText) -> Result<Answer, Fault> {
-        let request =
-            SendRequest { content, metadata: Map::new(), model: None, withdraw_on_failure: false, once: None };
+        let request = SendRequest {
+            content,
+            metadata: Map::new(),
+            model: None,
+            withdraw_on_failure: false,
+            once: None,
+        };
         let turn = match self.state.services.messages.send(&self.room, request).await? {
             Once::Done(sending) | Once::Replayed(sending) => sending.sent.turn.id,
             Once::KeyReused => return Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
@@ -140,7 +143,11 @@ impl Talk {
         if *fault.code == codes::DRAINING {
             return Err(End::Close(CloseCode::Away));
         }
-        tracing::warn!(code = fault.code.name, error = fault as &dyn std::error::Error, "a message was refused");
+        tracing::warn!(
+            code = fault.code.name,
+            error = fault as &dyn std::error::Error,
+            "a message was refused"
+        );
         self.say(frames::error(frames::words(fault))).await?;
         if *fault.code == codes::ROOM_NOT_FOUND {
             return Err(End::Close(CloseCode::Policy));
@@ -149,7 +156,11 @@ impl Talk {
     }
 
     /// Passes an event of a reply on; answers the reply if it goes on.
-    async fn tell(&mut self, answer: Option<Answer>, event: Option<TurnEvent>) -> Result<Option<Answer>, End> {
+    async fn tell(
+        &mut self,
+        answer: Option<Answer>,
+        event: Option<TurnEvent>,
+    ) -> Result<Option<Answer>, End> {
         let Some(mut answer) = answer else { return Ok(None) };
         match event {
             // A reset has all of the text. Where pieces of it were told already, the end tells the whole.
@@ -196,7 +207,7 @@ impl Talk {
             Ok(_) | Err(_) => {}
         }
         self.looks += 1;
-        if self.looks % PING_EVERY == 0 {
+        if self.looks.is_multiple_of(PING_EVERY) {
             let unheard = !self.heard && self.waiting.len() < WAITING;
             if unheard {
                 return Err(End::Stalled);
@@ -219,13 +230,33 @@ impl Talk {
             End::Left(reason) => {
                 for text in self.waiting.iter().flatten() {
                     if let Err(fault) = self.ask(text.clone()).await {
-                        tracing::warn!(code = fault.code.name, "a message of a client that has left was refused");
+                        tracing::warn!(
+                            code = fault.code.name,
+                            "a message of a client that has left was refused"
+                        );
                     }
                 }
                 reason
             }
         };
         let _ = timeout(GOODBYE, self.session.close(reason)).await;
+    }
+}
+
+/// A socket in the figures, for as long as it is there.
+struct Open(metrics::Gauge);
+
+impl Open {
+    fn count() -> Self {
+        let gauge = metrics::gauge!("maru_sockets_open");
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
     }
 }
 
