@@ -123,6 +123,10 @@ pub enum FieldRule {
     Characters,
     /// Not an e-mail address.
     Email,
+    /// None of the values that there are.
+    Choice,
+    /// A time that is over already.
+    Past,
     /// Somebody else has it.
     Taken,
 }

@@ -3,6 +3,7 @@
 mod answer;
 pub mod body;
 mod client;
+mod connection;
 mod contracts;
 mod cors;
 mod credentials;
@@ -15,6 +16,7 @@ mod surround;
 mod unread;
 mod v1;
 
+pub use connection::Connection;
 pub use openapi::document;
 pub use state::{State, Status};
 

@@ -25,8 +25,8 @@ pub fn key(
     if !good {
         return Err(Fault::new(&codes::INVALID_IDEMPOTENCY_KEY));
     }
-    let path = request.match_pattern().unwrap_or_default();
-    let route = format!("{} {}", request.method(), path.trim_end_matches('/'));
+    // The path itself and not its pattern: the same key for another room is another request.
+    let route = format!("{} {}", request.method(), request.path().trim_end_matches('/'));
     let fingerprint = state.services.accounts.fingerprint(body);
     Ok(Some(OnceKey { scope, route, key: text.to_owned(), fingerprint }))
 }
@@ -37,10 +37,7 @@ pub async fn kept(state: &State, key: Option<&OnceKey>) -> Result<Option<HttpRes
     let now = state.services.clock.now();
     match state.services.once.kept(key.clone(), now).await? {
         Once::Done(_) | Once::Replayed(None) => Ok(None),
-        Once::Replayed(Some(answer)) => {
-            let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-            Ok(Some(replayed(HttpResponse::build(status).content_type("application/json").body(answer.body))))
-        }
+        Once::Replayed(Some(answer)) => Ok(Some(replayed(given(&answer)))),
         Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
     }
 }
@@ -59,6 +56,32 @@ pub async fn keep(state: &State, key: Option<OnceKey>, status: StatusCode, body:
         }
     }
     HttpResponse::build(status).content_type("application/json").body(body)
+}
+
+/// Does what may be done twice without harm, and gives a retry the first answer. `act` makes it.
+pub async fn repeatable<E: From<Fault>>(
+    state: &State,
+    key: Option<OnceKey>,
+    act: impl Future<Output = Result<KeptAnswer, E>>,
+) -> Result<HttpResponse, E> {
+    if let Some(kept) = kept(state, key.as_ref()).await? {
+        return Ok(kept);
+    }
+    let answer = act.await?;
+    let response = given(&answer);
+    if let Some(key) = key {
+        state.services.once.note(key, answer, state.services.clock.now()).await.map_err(Fault::from)?;
+    }
+    Ok(response)
+}
+
+/// An answer that is kept, or is to be.
+fn given(answer: &KeptAnswer) -> HttpResponse {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    if answer.body.is_empty() {
+        return HttpResponse::build(status).finish();
+    }
+    HttpResponse::build(status).content_type("application/json").body(answer.body.clone())
 }
 
 /// Marks an answer that was given before.

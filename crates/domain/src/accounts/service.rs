@@ -383,16 +383,17 @@ impl Accounts {
         Ok(self.ports.sessions.list(user, self.ports.clock.now()).await?)
     }
 
-    /// Makes an API key. The key is told now and never again.
+    /// Makes an API key. The key is told now, to a retry under the same idempotency key, and never again.
     ///
     /// # Errors
-    /// When the name is blank or too long, or the store is away.
+    /// When the name is blank or too long, the time is over already, or the store is away.
     pub async fn create_key(
         &self,
         user: UserId,
         name: &str,
         expires_at: Option<Timestamp>,
-    ) -> Result<(ApiKey, SecretString), Fault> {
+        once: Option<OnceKey>,
+    ) -> Result<Once<(ApiKey, SecretString)>, Fault> {
         let name = name.trim();
         if name.is_empty() {
             return Err(Fault::fields(vec![FieldFault { field: "name", rule: FieldRule::Blank }]));
@@ -403,11 +404,18 @@ impl Accounts {
         if has_control(name) {
             return Err(Fault::fields(vec![FieldFault { field: "name", rule: FieldRule::Characters }]));
         }
-        let (secret, hash) = self.ports.key_maker.make();
-        let id = KeyId(self.ports.ids.next());
         let created_at = self.ports.clock.now();
+        if expires_at.is_some_and(|end| end <= created_at) {
+            return Err(Fault::fields(vec![FieldFault { field: "expires_at", rule: FieldRule::Past }]));
+        }
+        let id = KeyId(self.ports.ids.next());
+        let (_, hash) = self.ports.key_maker.make(id);
         let key = NewKey { id, user_id: user, name: name.to_owned(), hash, created_at, expires_at };
-        Ok((self.ports.keys.create(key).await?, secret))
+        let made = self.ports.keys.create(key, once).await?;
+        Ok(made.map(|key| {
+            let (secret, _) = self.ports.key_maker.make(key.id);
+            (key, secret)
+        }))
     }
 
     /// A user's keys, newest first.

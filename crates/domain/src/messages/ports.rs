@@ -80,6 +80,8 @@ pub enum SendOutcome {
     Stored(Once<Box<Sent>>),
     /// There is no such room (any more).
     RoomMissing,
+    /// The room has no such message (any more).
+    MessageMissing,
     /// The room has ended.
     RoomEnded,
     /// The room's policy refuses a message while a turn runs.
@@ -163,6 +165,8 @@ pub struct Regenerate {
     pub model: Option<String>,
     /// Takes the new turn at once.
     pub lease: Lease,
+    /// Guards against a second arrival.
+    pub once: Option<OnceKey>,
     /// Now.
     pub now: Timestamp,
 }

@@ -170,7 +170,10 @@ impl Messages {
         let send = self.new_send(SendTarget::Room(room.get().id), request);
         match self.store.add(send).await? {
             AddOutcome::Stored(Once::KeyReused) => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
-            AddOutcome::Stored(message) => Ok(message),
+            AddOutcome::Stored(message) => {
+                self.engine.tell_room(room.get().id).await;
+                Ok(message)
+            }
             AddOutcome::RoomMissing => Err(Fault::new(&codes::ROOM_NOT_FOUND)),
             AddOutcome::RoomEnded => Err(Fault::new(&codes::ROOM_ENDED)),
         }
@@ -204,9 +207,10 @@ impl Messages {
     pub async fn delete(&self, room: &Authorized<Room, Write>, message: MessageId) -> Result<(), Fault> {
         let found = self.find(room, message).await?;
         if let Some(turn) = found.turn_id {
-            self.engine.cancel(turn).await?;
+            self.engine.end_running(turn).await?;
         }
         if self.store.delete(room.get().id, message, self.clock.now()).await? {
+            self.engine.tell_room(room.get().id).await;
             Ok(())
         } else {
             Err(Fault::new(&codes::MESSAGE_NOT_FOUND))
@@ -225,7 +229,8 @@ impl Messages {
         message: MessageId,
         content: Option<CleanText>,
         model: Option<String>,
-    ) -> Result<Sending, Fault> {
+        once: Option<OnceKey>,
+    ) -> Result<Once<Sending>, Fault> {
         self.check_may_run(model.as_deref())?;
         let found = self.find(room, message).await?;
         if found.role != Role::User {
@@ -239,6 +244,7 @@ impl Messages {
             reply_id: MessageId(self.ids.next()),
             model,
             lease: self.engine.lease(),
+            once,
             now: self.clock.now(),
         };
         let messages = self.clone();
@@ -247,10 +253,7 @@ impl Messages {
             let stored = stored(messages.store.regenerate(again).await?)?;
             Ok(messages.start_stored(stored, watch).await)
         };
-        match self.of_the_server(work).await? {
-            Once::Done(sending) | Once::Replayed(sending) => Ok(sending),
-            Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
-        }
+        self.of_the_server(work).await
     }
 
     /// Gives the message of a turn that has ended a new reply. Only the last turn of a room can be
@@ -258,14 +261,19 @@ impl Messages {
     ///
     /// # Errors
     /// `NOT_LAST_TURN`, and as [`Messages::regenerate`].
-    pub async fn retry(&self, room: &Authorized<Room, Write>, turn: &Turn) -> Result<Sending, Fault> {
+    pub async fn retry(
+        &self,
+        room: &Authorized<Room, Write>,
+        turn: &Turn,
+        once: Option<OnceKey>,
+    ) -> Result<Once<Sending>, Fault> {
         let request = PageRequest { limit: 1, order: Order::Descending, part: Part::Start };
         let last = self.store.page(room.get().id, request).await?;
         let is_last = |message: &Message| message.id == turn.reply_id || message.id == turn.message_id;
         if !last.items.first().is_some_and(is_last) {
             return Err(Fault::new(&codes::NOT_LAST_TURN));
         }
-        self.regenerate(room, turn.message_id, None, turn.model.clone()).await
+        self.regenerate(room, turn.message_id, None, turn.model.clone(), once).await
     }
 
     /// Starts what was stored now, or attaches to what was stored before.
@@ -274,6 +282,7 @@ impl Messages {
         for turn in &sent.interrupted {
             self.engine.stop(*turn).await;
         }
+        self.engine.tell_room(sent.room.id).await;
         if sent.claimed {
             self.engine.start(Claimed { turn: sent.turn.clone(), reply: String::new() });
         }
@@ -293,7 +302,9 @@ impl Messages {
     ) -> Result<Message, Fault> {
         let edit =
             Edit { room_id: room.get().id, target, content: content.into_string(), now: self.clock.now() };
-        self.store.edit(edit).await?.ok_or_else(|| Fault::new(&codes::MESSAGE_NOT_FOUND))
+        let edited = self.store.edit(edit).await?.ok_or_else(|| Fault::new(&codes::MESSAGE_NOT_FOUND))?;
+        self.engine.tell_room(room.get().id).await;
+        Ok(edited)
     }
 }
 
@@ -302,6 +313,7 @@ fn stored(outcome: SendOutcome) -> Result<Once<Box<Sent>>, Fault> {
     match outcome {
         SendOutcome::Stored(stored) => Ok(stored),
         SendOutcome::RoomMissing => Err(Fault::new(&codes::ROOM_NOT_FOUND)),
+        SendOutcome::MessageMissing => Err(Fault::new(&codes::MESSAGE_NOT_FOUND)),
         SendOutcome::RoomEnded => Err(Fault::new(&codes::ROOM_ENDED)),
         SendOutcome::TurnInProgress => Err(Fault::new(&codes::TURN_IN_PROGRESS)),
         SendOutcome::QueueFull => Err(Fault::new(&codes::QUEUE_FULL).retry_after(Duration::from_secs(1))),

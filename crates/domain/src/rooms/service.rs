@@ -13,9 +13,9 @@ use crate::text::CleanText;
 use crate::turns::Engine;
 use crate::turns::ports::Models;
 use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The use cases of rooms.
 #[derive(Clone)]
@@ -104,6 +104,7 @@ impl Rooms {
         let changed = self.store.change(change).await?;
         let changed = changed.ok_or_else(|| Fault::new(&codes::ROOM_NOT_FOUND))?;
         self.engine.abandon(changed.abandoned);
+        self.engine.tell_room(changed.room.id).await;
         Ok(changed.room)
     }
 
@@ -124,21 +125,14 @@ impl Rooms {
         Ok(self.store.find(RoomRef::Id(room)).await?)
     }
 
-    /// Returns when somebody hints that the room has changed, or after `patience`: hints may be lost.
-    pub async fn changed(&self, room: RoomId, patience: Duration) {
-        let mut notices = self.engine.notices();
-        let hint = async {
-            while let Some(notice) = notices.next().await {
-                if matches!(notice, Notice::Room { room: changed, .. } if changed == room) {
-                    return;
-                }
-            }
-            std::future::pending().await
-        };
-        tokio::select! {
-            () = hint => {}
-            () = self.clock.sleep(patience) => {}
-        }
+    /// Hints that the room has changed, from now on: whoever looks after it has asked for them misses
+    /// no change for longer than it takes to come again by itself. Hints may be lost.
+    #[must_use]
+    pub fn hints(&self, room: RoomId) -> BoxStream<'static, ()> {
+        let of_room =
+            move |notice: &Notice| matches!(notice, Notice::Room { room: changed, .. } if *changed == room);
+        let hints = self.engine.notices().filter(move |notice| std::future::ready(of_room(notice)));
+        hints.map(|_| ()).boxed()
     }
 
     /// Every room of an owner, oldest first.
@@ -178,7 +172,10 @@ impl Rooms {
     pub async fn end_session(&self, owner: UserId, once: Option<OnceKey>) -> Result<Once<Room>, Fault> {
         let ended = self.store.end_session(owner, once, self.clock.now()).await?;
         match ended {
-            Once::Done(Some(room)) => Ok(Once::Done(room)),
+            Once::Done(Some(room)) => {
+                self.engine.tell_room(room.id).await;
+                Ok(Once::Done(room))
+            }
             Once::Replayed(Some(room)) => Ok(Once::Replayed(room)),
             Once::Done(None) | Once::Replayed(None) => Err(Fault::new(&codes::NO_OPEN_SESSION)),
             Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
@@ -193,6 +190,8 @@ impl Rooms {
         let running = self.store.delete(room.get().id).await?;
         let running = running.ok_or_else(|| Fault::new(&codes::ROOM_NOT_FOUND))?;
         self.engine.abandon(running.iter().map(|turn| turn.id));
+        // Those who read its log find that it is gone.
+        self.engine.tell_room(room.get().id).await;
         Ok(())
     }
 }

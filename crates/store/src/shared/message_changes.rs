@@ -3,7 +3,7 @@
 
 use super::fragments::Unfinished;
 use super::idempotency::{Begun, Guarded, begin};
-use super::messages::{MessageRow, insert_message, insert_turn, room_exists, take_numbers};
+use super::messages::{MessageRow, insert_message, insert_turn, replay, room_exists, take_numbers};
 use super::rooms::RoomRow;
 use super::{Conn, room_events};
 use crate::error::Abort;
@@ -103,13 +103,20 @@ type Again<T> = Result<T, Abort<SendOutcome>>;
 
 /// Everything after the message goes, and it gets a new turn and a new reply.
 pub async fn regenerate(conn: &mut Conn, again: Regenerate) -> Again<SendOutcome> {
+    if let Some(once) = &again.once {
+        match begin(conn, once, Guarded::Turn(again.turn_id), again.now).await? {
+            Begun::First => {}
+            Begun::Reused => return Ok(SendOutcome::Stored(Once::KeyReused)),
+            Begun::Again(before) => return replay(conn, before.turn_id, false).await,
+        }
+    }
     let room_id = DbId(again.room_id.0);
     let Some(room) = take_numbers(conn, room_id, 1, 0, again.now).await? else {
         let there = room_exists(conn, room_id).await?;
         return Err(Abort::With(if there { SendOutcome::RoomEnded } else { SendOutcome::RoomMissing }));
     };
     let message = find_row(conn, room_id, DbId(again.message_id.0)).await?;
-    let message = message.ok_or(Abort::With(SendOutcome::RoomMissing))?;
+    let message = message.ok_or(Abort::With(SendOutcome::MessageMissing))?;
     let gone: Vec<DbId> = messages::table
         .filter(messages::room_id.eq(room_id))
         .filter(messages::seq.gt(message.seq))

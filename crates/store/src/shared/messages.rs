@@ -293,7 +293,7 @@ pub async fn insert_turn(
 }
 
 /// Answers what the first arrival has stored, as it is now.
-async fn replay(conn: &mut Conn, turn: Option<TurnId>, opened: bool) -> Sending<SendOutcome> {
+pub async fn replay(conn: &mut Conn, turn: Option<TurnId>, opened: bool) -> Sending<SendOutcome> {
     let view = match turn {
         Some(turn) => view_of(conn, turn).await?,
         None => None,
@@ -304,11 +304,14 @@ async fn replay(conn: &mut Conn, turn: Option<TurnId>, opened: bool) -> Sending<
         .select(RoomRow::as_select())
         .first(conn)
         .await?;
-    let message: MessageRow = messages::table
+    let message: Option<MessageRow> = messages::table
         .filter(messages::id.eq(DbId(view.turn.message_id.0)))
         .select(MessageRow::as_select())
         .first(conn)
-        .await?;
+        .await
+        .optional()?;
+    // Deleted since: a retry does not bring it back.
+    let Some(message) = message else { return Ok(SendOutcome::MessageMissing) };
     let sent = Sent {
         room: room.try_into()?,
         message: message.try_into()?,

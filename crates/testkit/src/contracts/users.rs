@@ -246,7 +246,7 @@ pub async fn a_deleted_user_takes_everything_along(store: TestStore) {
             created_at: at(0),
             expires_at: None,
         };
-        ok(store.keys.create(key).await);
+        done(store.keys.create(key, None).await);
     }
     assert!(ok(store.users.delete(ann.id).await));
     let (room, sent, session) = &rooms[0];

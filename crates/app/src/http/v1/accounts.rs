@@ -1,21 +1,25 @@
 //! Accounts: register, log in and out, sessions, keys (contract §8).
 
+use super::bodies::{KeyBody, LoginBody, PasswordBody, RegisterBody};
 use super::body::Body;
-use super::caller::Caller;
-use super::{Problem, shapes};
+use super::caller::{Asked, Caller};
+use super::shapes::{self, KeyShape, PageShape, SessionShape, SignedInShape, UserShape};
+use super::{Problem, answers};
 use crate::http::{State, client, once};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use maru_domain::accounts::{Origin, PasswordRule, Registration, SignedIn};
 use maru_domain::clock::Timestamp;
-use maru_domain::error::{Fault, codes};
+use maru_domain::error::{Fault, FieldRule, codes};
 use maru_domain::once::Once;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
 
 const RULE: PasswordRule = PasswordRule { min_chars: 8 };
 
-/// POST /v1/auth/register
+/// Makes an account and signs in.
+#[utoipa::path(post, path = "/v1/auth/register", operation_id = "v1_register", tag = "accounts", request_body = RegisterBody, responses(
+    (status = 201, description = "Registered; the token works at once.", body = SignedInShape),
+))]
 pub async fn register(
     request: HttpRequest,
     state: web::Data<State>,
@@ -34,7 +38,10 @@ pub async fn register(
     signed_in(StatusCode::CREATED, done)
 }
 
-/// POST /v1/auth/login
+/// Opens a session.
+#[utoipa::path(post, path = "/v1/auth/login", operation_id = "v1_login", tag = "accounts", request_body = LoginBody, responses(
+    (status = 200, description = "Logged in, with a token of this session.", body = SignedInShape),
+))]
 pub async fn login(
     request: HttpRequest,
     state: web::Data<State>,
@@ -43,58 +50,80 @@ pub async fn login(
     let (username, password) = (body.required("username"), SecretString::from(body.required("password")));
     body.check()?;
     let key = once::key(&request, &state, format!("address:{}", client::address(&request)), &body.bytes)?;
-    match state.services.accounts.login(username.trim(), password, key).await {
-        Ok(done) => signed_in(StatusCode::OK, done),
-        Err(fault) => Err(fault.into()),
-    }
+    let done = state.services.accounts.login(username.trim(), password, key).await?;
+    signed_in(StatusCode::OK, done)
 }
 
 fn signed_in(status: StatusCode, done: Once<SignedIn>) -> Result<HttpResponse, Problem> {
-    let answer = |signed_in: &SignedIn| {
-        HttpResponse::build(status).json(json!({
-            "token": signed_in.token.expose_secret(),
-            "expires_at": shapes::time(signed_in.session.expires_at),
-            "user": shapes::user(&signed_in.user),
-        }))
+    answers::once(status, done, |signed_in| SignedInShape {
+        token: signed_in.token.expose_secret().to_owned(),
+        expires_at: shapes::time(signed_in.session.expires_at),
+        user: shapes::user(&signed_in.user),
+    })
+}
+
+/// Ends the session of the token that asks. An API key has none: it is revoked by its own route.
+#[utoipa::path(post, path = "/v1/auth/logout", operation_id = "v1_logout", tag = "accounts", security(("bearer" = [])), responses(
+    (status = 204, description = "The token works no more."),
+))]
+pub async fn logout(
+    request: HttpRequest,
+    state: web::Data<State>,
+    caller: Caller,
+) -> Result<HttpResponse, Problem> {
+    let key = once::key(&request, &state, caller.id().to_string(), b"")?;
+    let act = async {
+        let session = caller.session().ok_or_else(|| Fault::new(&codes::SESSION_NOT_FOUND))?;
+        state.services.accounts.revoke_session(caller.id(), session).await?;
+        Ok(answers::nothing())
     };
-    match done {
-        Once::Done(signed_in) => Ok(answer(&signed_in)),
-        Once::Replayed(signed_in) => Ok(once::replayed(answer(&signed_in))),
-        Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
-    }
+    once::repeatable(&state, key, act).await
 }
 
-/// POST /v1/auth/logout
-pub async fn logout(state: web::Data<State>, caller: Caller) -> Result<HttpResponse, Problem> {
-    // A key is not a session: it is revoked by its own route.
-    let session = caller.session().ok_or_else(|| Fault::new(&codes::SESSION_NOT_FOUND))?;
-    state.services.accounts.revoke_session(caller.id(), session).await?;
-    Ok(HttpResponse::NoContent().finish())
-}
-
-/// POST /v1/auth/password
-pub async fn password(state: web::Data<State>, caller: Caller, body: Body) -> Result<HttpResponse, Problem> {
+/// Changes the password, and ends every other session.
+#[utoipa::path(post, path = "/v1/auth/password", operation_id = "v1_password", tag = "accounts", request_body = PasswordBody, security(("bearer" = [])), responses(
+    (status = 204, description = "Changed; only this session goes on."),
+))]
+pub async fn password(
+    request: HttpRequest,
+    state: web::Data<State>,
+    Asked(caller, body): Asked,
+) -> Result<HttpResponse, Problem> {
     let (old, new) = (body.required("old"), body.required("new"));
     body.check()?;
-    let (old, new) = (SecretString::from(old), SecretString::from(new));
-    state.services.accounts.change_password(caller.user(), old, new, RULE, caller.session()).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let key = once::key(&request, &state, caller.id().to_string(), &body.bytes)?;
+    let act = async {
+        let (old, new) = (SecretString::from(old), SecretString::from(new));
+        let accounts = &state.services.accounts;
+        accounts.change_password(caller.user(), old, new, RULE, caller.session()).await?;
+        Ok(answers::nothing())
+    };
+    once::repeatable(&state, key, act).await
 }
 
-/// GET /v1/me
+/// Who the token belongs to.
+#[utoipa::path(get, path = "/v1/me", operation_id = "v1_me", tag = "accounts", security(("bearer" = [])), responses(
+    (status = 200, description = "The user.", body = UserShape),
+))]
 pub async fn me(caller: Caller) -> HttpResponse {
     HttpResponse::Ok().json(shapes::user(caller.user()))
 }
 
-/// GET /v1/me/sessions
+/// The live sessions, newest first.
+#[utoipa::path(get, path = "/v1/me/sessions", operation_id = "v1_sessions", tag = "accounts", security(("bearer" = [])), responses(
+    (status = 200, description = "All of them; there are no pages.", body = PageShape<SessionShape>),
+))]
 pub async fn sessions(state: web::Data<State>, caller: Caller) -> Result<HttpResponse, Problem> {
     let sessions = state.services.accounts.sessions(caller.id()).await?;
     let own = caller.session();
     let data = sessions.iter().map(|session| shapes::session(session, own == Some(session.id)));
-    Ok(HttpResponse::Ok().json(whole_list(data.collect())))
+    Ok(HttpResponse::Ok().json(PageShape::whole(data.collect())))
 }
 
-/// DELETE /v1/me/sessions/{id}
+/// Ends a session. Its tokens stop working within seconds, on open streams too.
+#[utoipa::path(delete, path = "/v1/me/sessions/{id}", operation_id = "v1_delete_session", tag = "accounts", security(("bearer" = [])), params(
+    ("id" = uuid::Uuid, Path, description = "The session's id."),
+), responses((status = 204, description = "Ended.")))]
 pub async fn delete_session(
     state: web::Data<State>,
     caller: Caller,
@@ -105,30 +134,36 @@ pub async fn delete_session(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// POST /v1/keys
+/// Makes an API key. The key is in this answer and in no other.
+#[utoipa::path(post, path = "/v1/keys", operation_id = "v1_create_key", tag = "accounts", request_body = KeyBody, security(("bearer" = [])), responses(
+    (status = 201, description = "The key, with `key`.", body = KeyShape),
+))]
 pub async fn create_key(
+    request: HttpRequest,
     state: web::Data<State>,
-    caller: Caller,
-    body: Body,
+    Asked(caller, body): Asked,
 ) -> Result<HttpResponse, Problem> {
     let name = body.required("name");
-    let expires_at = body.word("expires_at", |text| text.parse::<Timestamp>().ok());
+    let expires_at = body.parsed("expires_at", FieldRule::Choice, |text| text.parse::<Timestamp>().ok());
     body.check()?;
-    let (key, secret) = state.services.accounts.create_key(caller.id(), &name, expires_at).await?;
-    let mut shape = shapes::key(&key);
-    if let Value::Object(fields) = &mut shape {
-        fields.insert("key".to_owned(), json!(secret.expose_secret()));
-    }
-    Ok(HttpResponse::Created().json(shape))
+    let key = once::key(&request, &state, caller.id().to_string(), &body.bytes)?;
+    let made = state.services.accounts.create_key(caller.id(), &name, expires_at, key).await?;
+    answers::once(StatusCode::CREATED, made, |(key, secret)| shapes::key(key, Some(secret.expose_secret())))
 }
 
-/// GET /v1/keys
+/// The keys that are not revoked, newest first.
+#[utoipa::path(get, path = "/v1/keys", operation_id = "v1_keys", tag = "accounts", security(("bearer" = [])), responses(
+    (status = 200, description = "All of them, without `key`; there are no pages.", body = PageShape<KeyShape>),
+))]
 pub async fn keys(state: web::Data<State>, caller: Caller) -> Result<HttpResponse, Problem> {
     let keys = state.services.accounts.keys(caller.id()).await?;
-    Ok(HttpResponse::Ok().json(whole_list(keys.iter().map(shapes::key).collect())))
+    Ok(HttpResponse::Ok().json(PageShape::whole(keys.iter().map(|key| shapes::key(key, None)).collect())))
 }
 
-/// DELETE /v1/keys/{id}
+/// Revokes a key.
+#[utoipa::path(delete, path = "/v1/keys/{id}", operation_id = "v1_delete_key", tag = "accounts", security(("bearer" = [])), params(
+    ("id" = uuid::Uuid, Path, description = "The key's id."),
+), responses((status = 204, description = "Revoked.")))]
 pub async fn delete_key(
     state: web::Data<State>,
     caller: Caller,
@@ -137,9 +172,4 @@ pub async fn delete_key(
     let id = id.parse().map_err(|_| Fault::new(&codes::KEY_NOT_FOUND))?;
     state.services.accounts.revoke_key(caller.id(), id).await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// A list that is short by nature, in the shape of every list.
-fn whole_list(data: Vec<Value>) -> Value {
-    json!({ "data": data, "next": null, "has_more": false })
 }

@@ -132,7 +132,7 @@ impl Body {
             None | Some(Value::Null) => None,
             Some(Value::Object(object)) => {
                 // PostgreSQL's jsonb cannot hold NUL, so nobody may send it.
-                if Value::Object(object.clone()).to_string().contains("\\u0000") {
+                if object.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)) {
                     self.refuse(field, FieldRule::Characters);
                 }
                 Some(object.clone())
@@ -144,13 +144,26 @@ impl Body {
         }
     }
 
-    /// A word of a fixed set that may be missing.
-    pub fn word<T>(&self, field: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let text = self.text(field)?;
-        let word = parse(&text);
-        if word.is_none() {
-            self.refuse(field, FieldRule::Characters);
+    /// A text with a meaning that may be missing; `rule` is what is said of any other.
+    pub fn parsed<T>(
+        &self,
+        field: &'static str,
+        rule: FieldRule,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let parsed = parse(&self.text(field)?);
+        if parsed.is_none() {
+            self.refuse(field, rule);
         }
-        word
+        parsed
+    }
+}
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

@@ -1,6 +1,7 @@
 //! Who calls: a session token or an API key.
 
 use super::Problem;
+use super::body::Body;
 use crate::http::State;
 use crate::http::credentials::{NoKey, key};
 use actix_web::dev::Payload;
@@ -60,6 +61,24 @@ impl FromRequest for Caller {
             let state = state.ok_or_else(|| Fault::new(&codes::INTERNAL))?;
             let identity = state.services.accounts.recognise(key).await?;
             Ok(Self { identity, key: key.to_owned() })
+        })
+    }
+}
+
+/// A caller and the body, which is read for nobody else. Two extractors side by side would run at
+/// once, and a bad body could be told to nobody known.
+pub struct Asked(pub Caller, pub Body);
+
+impl FromRequest for Asked {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let caller = Caller::from_request(&request, &mut payload).await?;
+            let body = Body::from_request(&request, &mut payload).await?;
+            Ok(Self(caller, body))
         })
     }
 }

@@ -1,5 +1,6 @@
 //! `ETag` and `If-None-Match` (RFC 9110 §13).
 
+use crate::http::State;
 use actix_web::http::header::{ETAG, HeaderValue, IF_NONE_MATCH};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -18,4 +19,12 @@ pub fn tagged(mut response: HttpResponse, tag: &str) -> HttpResponse {
         response.headers_mut().insert(ETAG, value);
     }
     response
+}
+
+/// A page that no version stands for: its tag is made of its bytes.
+pub fn by_bytes(request: &HttpRequest, state: &State, page: String) -> HttpResponse {
+    let digest = state.services.accounts.fingerprint(page.as_bytes());
+    let tag: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    not_modified(request, &tag)
+        .unwrap_or_else(|| tagged(HttpResponse::Ok().content_type("application/json").body(page), &tag))
 }

@@ -1,37 +1,42 @@
-//! Messages: page, send, edit, delete (contract §8).
+//! Messages: page, read, edit, delete (contract §8). Sending is in `send.rs`.
 
-use super::body::Body;
-use super::caller::Caller;
+use super::bodies::EditBody;
+use super::caller::{Asked, Caller};
 use super::query::{self, Paging};
 use super::rooms::find;
-use super::{Problem, etag, shapes, stream};
-use crate::http::{State, once};
-use actix_web::http::header::{ACCEPT, HeaderName, HeaderValue};
+use super::send::{self, Ask};
+use super::shapes::{self, MessageShape, PageShape, SentShape};
+use super::{Problem, answers, etag};
+use crate::http::State;
 use actix_web::{HttpRequest, HttpResponse, web};
 use maru_domain::access::{Authorized, Read, Write};
 use maru_domain::error::{Fault, codes};
 use maru_domain::ids::MessageId;
+use maru_domain::messages::Role;
 use maru_domain::messages::ports::EditTarget;
-use maru_domain::messages::{SendRequest, Sending};
-use maru_domain::once::Once;
 use maru_domain::page::Order;
 use maru_domain::rooms::Room;
-use maru_domain::turns::{Settled, TurnView};
-use serde_json::{Value, json};
-use std::time::Duration;
+use std::sync::Arc;
 
-/// The longest that `Prefer: wait` waits.
-const LONGEST_WAIT: u64 = 120;
-
-/// GET /v1/rooms/{id}/messages
+/// A page of a room's messages.
+#[utoipa::path(get, path = "/v1/rooms/{id}/messages", operation_id = "v1_messages", tag = "messages", security(("bearer" = [])), params(
+    ("id" = String, Path, description = "The room's id or number."),
+    ("limit" = Option<u16>, Query, description = "1 to 200; 50 when missing.", minimum = 1, maximum = 200),
+    ("after" = Option<String>, Query, description = "A cursor: what follows it in this order."),
+    ("before" = Option<String>, Query, description = "A cursor: what comes just before it in this order."),
+    ("order" = Option<String>, Query, description = "`asc`, the oldest first, or `desc`."),
+    ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer."),
+), responses(
+    (status = 200, description = "A page, with an `ETag`.", body = PageShape<MessageShape>),
+    (status = 304, description = "As it was under that `ETag`."),
+))]
 pub async fn messages(
     request: HttpRequest,
     state: web::Data<State>,
     caller: Caller,
     id: web::Path<String>,
-    paging: web::Query<Paging>,
 ) -> Result<HttpResponse, Problem> {
-    let wanted = paging.request::<i64>(Order::Ascending)?;
+    let wanted = Paging::of(&request)?.request::<i64>(Order::Ascending)?;
     let room: Authorized<Room, Read> = find(&state, &caller, &id).await?;
     let tag = format!("{}-{}", room.get().id.0.simple(), room.get().version);
     if let Some(unchanged) = etag::not_modified(&request, &tag) {
@@ -43,8 +48,8 @@ pub async fn messages(
         Some(page) => page,
         None => {
             let page = state.services.messages.page(&room, wanted).await?;
-            let page = query::shape(&page, &wanted, |message| message.seq, shapes::message).to_string();
-            let page: std::sync::Arc<[u8]> = page.into_bytes().into();
+            let page = answers::text(&query::shape(&page, &wanted, |message| message.seq, shapes::message))?;
+            let page: Arc<[u8]> = page.into_bytes().into();
             state.services.pages.put(key, page.clone()).await;
             page
         }
@@ -57,7 +62,11 @@ fn message_id(text: &str) -> Result<MessageId, Problem> {
     text.parse().map_err(|_| Fault::new(&codes::MESSAGE_NOT_FOUND).into())
 }
 
-/// GET /v1/rooms/{id}/messages/{message_id}
+/// A message.
+#[utoipa::path(get, path = "/v1/rooms/{id}/messages/{message_id}", operation_id = "v1_message", tag = "messages", security(("bearer" = [])), params(
+    ("id" = String, Path, description = "The room's id or number."),
+    ("message_id" = uuid::Uuid, Path, description = "The message's id."),
+), responses((status = 200, description = "The message.", body = MessageShape)))]
 pub async fn message(
     state: web::Data<State>,
     caller: Caller,
@@ -68,113 +77,43 @@ pub async fn message(
     Ok(HttpResponse::Ok().json(shapes::message(&message)))
 }
 
-/// POST /v1/rooms/{id}/messages
-pub async fn send(
-    request: HttpRequest,
-    state: web::Data<State>,
-    caller: Caller,
-    id: web::Path<String>,
-    body: Body,
-) -> Result<HttpResponse, Problem> {
-    let (content, reply) = (body.content(), body.flag("reply").unwrap_or(true));
-    let metadata = body.object("metadata").unwrap_or_default();
-    let model = body.text("model");
-    body.check()?;
-    let content = content.ok_or_else(|| Fault::new(&codes::INVALID_REQUEST))?;
-    let key = once::key(&request, &state, caller.id().to_string(), &body.bytes)?;
-    let room: Authorized<Room, Write> = find(&state, &caller, &id).await?;
-    let send = SendRequest { content, metadata, model, withdraw_on_failure: false, once: key };
-    if !reply {
-        return match state.services.messages.add(&room, send).await? {
-            Once::Done(message) => Ok(HttpResponse::Created().json(alone(&message))),
-            Once::Replayed(message) => Ok(once::replayed(HttpResponse::Created().json(alone(&message)))),
-            Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
-        };
-    }
-    match state.services.messages.send(&room, send).await? {
-        Once::Done(sending) => answer(&request, &state, &caller, sending).await,
-        Once::Replayed(sending) => Ok(once::replayed(answer(&request, &state, &caller, sending).await?)),
-        Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
-    }
-}
-
-fn alone(message: &maru_domain::messages::Message) -> Value {
-    json!({ "message": shapes::message(message), "turn": null })
-}
-
-/// What was stored, as it is; as a stream that goes on to the end of the turn; or after the end.
-pub async fn answer(
-    request: &HttpRequest,
-    state: &web::Data<State>,
-    caller: &Caller,
-    sending: Sending,
-) -> Result<HttpResponse, Problem> {
-    let view = TurnView { turn: sending.sent.turn.clone(), reply: String::new() };
-    let message = shapes::message(&sending.sent.message);
-    let body = json!({ "message": message, "turn": shapes::turn(&view) });
-    if wants_stream(request) {
-        let turn = view.turn.id;
-        return stream::turn(request, state, caller, turn, None, Some(body)).await;
-    }
-    let Some(wait) = preferred_wait(request) else { return Ok(HttpResponse::Created().json(body)) };
-    let settled = tokio::time::timeout(wait, sending.settled()).await;
-    let mut response = match settled {
-        Ok(settled) => match settled?.1 {
-            Settled::Ended { view, .. } => {
-                HttpResponse::Ok().json(json!({ "message": message, "turn": shapes::turn(&view) }))
-            }
-            Settled::Withdrawn(_) | Settled::Gone => return Err(Fault::new(&codes::TURN_NOT_FOUND).into()),
-        },
-        Err(_) => HttpResponse::Created().json(body),
-    };
-    if let Ok(applied) = HeaderValue::from_str(&format!("wait={}", wait.as_secs())) {
-        response.headers_mut().insert(HeaderName::from_static("preference-applied"), applied);
-    }
-    Ok(response)
-}
-
-/// True when the client asks for events.
-pub fn wants_stream(request: &HttpRequest) -> bool {
-    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    accept
-        .split(',')
-        .any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "text/event-stream"))
-}
-
-/// `Prefer: wait=30` (RFC 7240).
-fn preferred_wait(request: &HttpRequest) -> Option<Duration> {
-    let prefer = request.headers().get("prefer")?.to_str().ok()?;
-    let wait = prefer.split([',', ';']).find_map(|preference| preference.trim().strip_prefix("wait="))?;
-    let seconds: u64 = wait.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds.min(LONGEST_WAIT)))
-}
-
-/// PATCH /v1/rooms/{id}/messages/{message_id}
+/// Replaces what a person said. With `regenerate` the later messages go and a new turn starts.
+#[utoipa::path(patch, path = "/v1/rooms/{id}/messages/{message_id}", operation_id = "v1_edit_message", tag = "messages", request_body = EditBody, security(("bearer" = [])), params(
+    ("id" = String, Path, description = "The room's id or number."),
+    ("message_id" = uuid::Uuid, Path, description = "The message's id."),
+), responses(
+    (status = 200, description = "The message; no new reply is made. (With `regenerate` and `Prefer: wait`: as for a send.)", body = MessageShape),
+    (status = 201, description = "With `regenerate`: the message and its new turn, or the turn's events.", body = SentShape),
+))]
 pub async fn edit(
     request: HttpRequest,
     state: web::Data<State>,
-    caller: Caller,
+    Asked(caller, body): Asked,
     path: web::Path<(String, String)>,
-    body: Body,
 ) -> Result<HttpResponse, Problem> {
     let (content, regenerate) = (body.content(), body.flag("regenerate").unwrap_or(false));
     body.check()?;
     let content = content.ok_or_else(|| Fault::new(&codes::INVALID_REQUEST))?;
     let room: Authorized<Room, Write> = find(&state, &caller, &path.0).await?;
     let id = message_id(&path.1)?;
+    let messages = &state.services.messages;
     if regenerate {
-        let sending = state.services.messages.regenerate(&room, id, Some(content), None).await?;
-        return answer(&request, &state, &caller, sending).await;
+        let again = messages.regenerate(&room, id, Some(content), None, None).await?;
+        return send::answer(Ask { request: &request, state: &state, caller: &caller, key: None }, again)
+            .await;
     }
-    let found = state.services.messages.find(&room, id).await?;
-    if found.role != maru_domain::messages::Role::User {
+    if messages.find(&room, id).await?.role != Role::User {
         return Err(Fault::new(&codes::NOT_A_PERSONS_MESSAGE).into());
     }
-    let message = state.services.messages.edit(&room, EditTarget::Message(id), content).await?;
+    let message = messages.edit(&room, EditTarget::Message(id), content).await?;
     Ok(HttpResponse::Ok().json(shapes::message(&message)))
 }
 
-/// DELETE /v1/rooms/{id}/messages/{message_id}
+/// Deletes a message. A turn that still writes it ends first.
+#[utoipa::path(delete, path = "/v1/rooms/{id}/messages/{message_id}", operation_id = "v1_delete_message", tag = "messages", security(("bearer" = [])), params(
+    ("id" = String, Path, description = "The room's id or number."),
+    ("message_id" = uuid::Uuid, Path, description = "The message's id."),
+), responses((status = 204, description = "Deleted.")))]
 pub async fn delete(
     state: web::Data<State>,
     caller: Caller,

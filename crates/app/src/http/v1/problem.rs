@@ -45,12 +45,7 @@ impl fmt::Display for Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        match self.0.code {
-            code if *code == codes::BODY_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
-            code if *code == codes::BODY_TOO_SLOW => StatusCode::REQUEST_TIMEOUT,
-            code if *code == codes::UNSUPPORTED_MEDIA_TYPE => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            code => status_of(code),
-        }
+        status_of(self.0.code)
     }
 
     fn error_response(&self) -> HttpResponse {
@@ -101,6 +96,8 @@ fn words(rule: FieldRule) -> (&'static str, String) {
         FieldRule::TooShort(least) => ("too_short", format!("must have at least {least} characters")),
         FieldRule::Characters => ("characters", "holds characters that are not allowed".to_owned()),
         FieldRule::Email => ("email", "is not an e-mail address".to_owned()),
+        FieldRule::Choice => ("choice", "has a value that is not allowed".to_owned()),
+        FieldRule::Past => ("past", "is over already".to_owned()),
         FieldRule::Taken => ("taken", "is taken".to_owned()),
     }
 }

@@ -1,15 +1,38 @@
 //! Paging parameters: `limit`, `after`, `before`, `order` (contract §8).
 
 use super::Problem;
+use super::shapes::PageShape;
+use actix_web::HttpRequest;
 use maru_domain::clock::Timestamp;
 use maru_domain::error::{Fault, codes};
 use maru_domain::page::{Order, Page, PageRequest, Part, limit};
 use maru_domain::rooms::ports::RoomKey;
-use serde::Deserialize;
-use serde_json::{Value, json};
+
+/// The query's parameters, each once. Read by the handler, after it is known who calls.
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// The parameters of a request.
+    pub fn of(request: &HttpRequest) -> Self {
+        Self(serde_urlencoded::from_str(request.query_string()).unwrap_or_default())
+    }
+
+    /// A parameter's value; unknown ones are left alone.
+    ///
+    /// # Errors
+    /// `INVALID_PARAMETER` when it is there twice: which is meant is anybody's guess.
+    pub fn one(&self, name: &str) -> Result<Option<String>, Problem> {
+        let mut values = self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value);
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value.cloned()),
+            (_, Some(_)) => {
+                Err(Fault::new(&codes::INVALID_PARAMETER).detail(format!("{name} is there twice")).into())
+            }
+        }
+    }
+}
 
 /// What a list can be asked.
-#[derive(Deserialize)]
 pub struct Paging {
     limit: Option<String>,
     after: Option<String>,
@@ -31,7 +54,7 @@ impl Key for i64 {
     }
 
     fn read(text: &str) -> Option<Self> {
-        text.strip_prefix('s')?.parse().ok().filter(|seq| *seq >= 0)
+        text.strip_prefix('s').filter(|seq| !seq.starts_with('+'))?.parse().ok().filter(|seq| *seq >= 0)
     }
 }
 
@@ -48,6 +71,20 @@ impl Key for RoomKey {
 }
 
 impl Paging {
+    /// What a request asks of a list.
+    ///
+    /// # Errors
+    /// `INVALID_PARAMETER` when a parameter is there twice.
+    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let query = Query::of(request);
+        Ok(Self {
+            limit: query.one("limit")?,
+            after: query.one("after")?,
+            before: query.one("before")?,
+            order: query.one("order")?,
+        })
+    }
+
     /// The page that was asked for; `order` where nothing is said.
     ///
     /// # Errors
@@ -87,17 +124,17 @@ fn open<K: Key>(text: &str) -> Option<K> {
 }
 
 /// `{"data","next","has_more"}`
-pub fn shape<T, K: Key>(
+pub fn shape<T, K: Key, S>(
     page: &Page<T>,
     request: &PageRequest<K>,
     key: impl Fn(&T) -> K,
-    item: impl Fn(&T) -> Value,
-) -> Value {
-    json!({
-        "data": page.items.iter().map(item).collect::<Vec<_>>(),
-        "next": page.edge(request).map(|edge| seal(&key(edge))),
-        "has_more": page.has_more,
-    })
+    item: impl Fn(&T) -> S,
+) -> PageShape<S> {
+    PageShape {
+        data: page.items.iter().map(item).collect(),
+        next: page.edge(request).map(|edge| seal(&key(edge))),
+        has_more: page.has_more,
+    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,17 @@
 //! Rooms (contract §8).
 
+use super::bodies::{RoomBody, RoomChangeBody};
 use super::body::Body;
-use super::caller::Caller;
+use super::caller::{Asked, Caller};
 use super::query::{self, Paging};
-use super::{Problem, shapes};
+use super::shapes::{self, PageShape, RoomShape};
+use super::{Problem, answers, etag};
 use crate::http::{State, once};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use maru_domain::access::{Action, Authorized, Read, Write};
-use maru_domain::error::{Fault, codes};
+use maru_domain::error::{Fault, FieldRule, codes};
 use maru_domain::ids::RoomRef;
-use maru_domain::once::Once;
 use maru_domain::page::Order;
 use maru_domain::rooms::ports::{RoomFields, RoomKey};
 use maru_domain::rooms::{OpenRoom, Room, RoomKind, TurnPolicy};
@@ -28,44 +30,63 @@ pub async fn find<A: Action>(
     Ok(state.services.rooms.find(&caller.actor(), room).await?)
 }
 
-/// POST /v1/rooms
+fn policy(body: &Body) -> Option<TurnPolicy> {
+    body.parsed("turn_policy", FieldRule::Choice, TurnPolicy::parse)
+}
+
+/// Opens a room.
+#[utoipa::path(post, path = "/v1/rooms", operation_id = "v1_create_room", tag = "rooms", request_body = RoomBody, security(("bearer" = [])), responses(
+    (status = 201, description = "The room.", body = RoomShape),
+))]
 pub async fn create(
     request: HttpRequest,
     state: web::Data<State>,
-    caller: Caller,
-    body: Body,
+    Asked(caller, body): Asked,
 ) -> Result<HttpResponse, Problem> {
-    let empty = || CleanText::default();
     let open = OpenRoom {
         kind: RoomKind::Native,
         public_id: None,
-        name: body.bounded("name", NAME_CHARS).unwrap_or_else(empty),
-        system_prompt: body.bounded("system_prompt", MESSAGE_CHARS).unwrap_or_else(empty),
+        name: body.bounded("name", NAME_CHARS).unwrap_or_default(),
+        system_prompt: body.bounded("system_prompt", MESSAGE_CHARS).unwrap_or_default(),
         model: body.text("model"),
-        turn_policy: body.word("turn_policy", TurnPolicy::parse).unwrap_or(TurnPolicy::Queue),
+        turn_policy: policy(&body).unwrap_or(TurnPolicy::Queue),
         metadata: body.object("metadata").unwrap_or_default(),
     };
     body.check()?;
     let key = once::key(&request, &state, caller.id().to_string(), &body.bytes)?;
-    match state.services.rooms.open(&caller.actor(), open, key).await? {
-        Once::Done(room) => Ok(HttpResponse::Created().json(shapes::room(&room))),
-        Once::Replayed(room) => Ok(once::replayed(HttpResponse::Created().json(shapes::room(&room)))),
-        Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
+    if let Some(kept) = once::kept(&state, key.as_ref()).await? {
+        return Ok(kept);
     }
+    let opened = state.services.rooms.open(&caller.actor(), open, key.clone()).await?;
+    answers::made(&state, key, opened, shapes::room).await
 }
 
-/// GET /v1/rooms
+/// The caller's rooms, whichever contract opened them; the newest activity first.
+#[utoipa::path(get, path = "/v1/rooms", operation_id = "v1_rooms", tag = "rooms", security(("bearer" = [])), params(
+    ("limit" = Option<u16>, Query, description = "1 to 200; 50 when missing.", minimum = 1, maximum = 200),
+    ("after" = Option<String>, Query, description = "A cursor: what follows it in this order."),
+    ("before" = Option<String>, Query, description = "A cursor: what comes just before it in this order."),
+    ("order" = Option<String>, Query, description = "`desc`, the newest activity first, or `asc`."),
+    ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer."),
+), responses(
+    (status = 200, description = "A page.", body = PageShape<RoomShape>),
+    (status = 304, description = "As it was under that `ETag`."),
+))]
 pub async fn rooms(
+    request: HttpRequest,
     state: web::Data<State>,
     caller: Caller,
-    paging: web::Query<Paging>,
 ) -> Result<HttpResponse, Problem> {
-    let request = paging.request(Order::Descending)?;
-    let page = state.services.rooms.page(caller.id(), request).await?;
-    Ok(HttpResponse::Ok().json(query::shape(&page, &request, RoomKey::of, shapes::room)))
+    let wanted = Paging::of(&request)?.request(Order::Descending)?;
+    let page = state.services.rooms.page(caller.id(), wanted).await?;
+    let page = answers::text(&query::shape(&page, &wanted, RoomKey::of, shapes::room))?;
+    Ok(etag::by_bytes(&request, &state, page))
 }
 
-/// GET /v1/rooms/{id}
+/// A room.
+#[utoipa::path(get, path = "/v1/rooms/{id}", operation_id = "v1_room", tag = "rooms", security(("bearer" = [])), params(
+    ("id" = String, Path, description = "The room's id or number."),
+), responses((status = 200, description = "The room.", body = RoomShape)))]
 pub async fn room(
     state: web::Data<State>,
     caller: Caller,
@@ -75,56 +96,77 @@ pub async fn room(
     Ok(HttpResponse::Ok().json(shapes::room(room.get())))
 }
 
-/// PATCH /v1/rooms/{id}
+/// Changes a room. Another system prompt clears its messages, unless `keep_messages` is true.
+#[utoipa::path(patch, path = "/v1/rooms/{id}", operation_id = "v1_change_room", tag = "rooms", request_body = RoomChangeBody, security(("bearer" = [])), params(
+    ("id" = String, Path, description = "The room's id or number."),
+), responses((status = 200, description = "The room as it is now.", body = RoomShape)))]
 pub async fn change(
     state: web::Data<State>,
-    caller: Caller,
+    Asked(caller, body): Asked,
     id: web::Path<String>,
-    body: Body,
 ) -> Result<HttpResponse, Problem> {
     let fields = RoomFields {
         name: body.bounded("name", NAME_CHARS).map(CleanText::into_string),
         system_prompt: body.bounded("system_prompt", MESSAGE_CHARS).map(CleanText::into_string),
         keep_messages: body.flag("keep_messages").unwrap_or(false),
         model: body.has("model").then(|| body.text("model")),
-        turn_policy: body.word("turn_policy", TurnPolicy::parse),
+        turn_policy: policy(&body),
         metadata: body.object("metadata"),
         ..RoomFields::default()
     };
     body.check()?;
-    changed(&state, &caller, &id, fields).await
+    Ok(HttpResponse::Ok().json(changed(&state, &caller, &id, fields).await?))
 }
 
-/// POST /v1/rooms/{id}/end
+/// Ends a room: it can be read, and nothing can be sent any more.
+#[utoipa::path(post, path = "/v1/rooms/{id}/end", operation_id = "v1_end_room", tag = "rooms", security(("bearer" = [])), params(
+    ("id" = String, Path, description = "The room's id or number."),
+), responses((status = 200, description = "The room; it stays as it was when it had ended before.", body = RoomShape)))]
 pub async fn end(
+    request: HttpRequest,
     state: web::Data<State>,
     caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    changed(&state, &caller, &id, RoomFields { end: true, ..RoomFields::default() }).await
+    let fields = RoomFields { end: true, ..RoomFields::default() };
+    changed_once(&request, &state, &caller, &id, fields).await
 }
 
-/// POST /v1/rooms/{id}/clear
+/// Deletes everything said in a room. A turn that runs ends first.
+#[utoipa::path(post, path = "/v1/rooms/{id}/clear", operation_id = "v1_clear_room", tag = "rooms", security(("bearer" = [])), params(
+    ("id" = String, Path, description = "The room's id or number."),
+), responses((status = 200, description = "The empty room.", body = RoomShape)))]
 pub async fn clear(
+    request: HttpRequest,
     state: web::Data<State>,
     caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    changed(&state, &caller, &id, RoomFields { clear: true, ..RoomFields::default() }).await
+    let fields = RoomFields { clear: true, ..RoomFields::default() };
+    changed_once(&request, &state, &caller, &id, fields).await
 }
 
-async fn changed(
+async fn changed_once(
+    request: &HttpRequest,
     state: &State,
     caller: &Caller,
     id: &str,
     fields: RoomFields,
 ) -> Result<HttpResponse, Problem> {
-    let room: Authorized<Room, Write> = find(state, caller, id).await?;
-    let room = state.services.rooms.change(&room, fields).await?;
-    Ok(HttpResponse::Ok().json(shapes::room(&room)))
+    let key = once::key(request, state, caller.id().to_string(), b"")?;
+    let act = async { answers::kept(StatusCode::OK, &changed(state, caller, id, fields).await?) };
+    once::repeatable(state, key, act).await
 }
 
-/// DELETE /v1/rooms/{id}
+async fn changed(state: &State, caller: &Caller, id: &str, fields: RoomFields) -> Result<RoomShape, Problem> {
+    let room: Authorized<Room, Write> = find(state, caller, id).await?;
+    Ok(shapes::room(&state.services.rooms.change(&room, fields).await?))
+}
+
+/// Deletes a room for good, with its messages. A turn that runs ends first.
+#[utoipa::path(delete, path = "/v1/rooms/{id}", operation_id = "v1_delete_room", tag = "rooms", security(("bearer" = [])), params(
+    ("id" = String, Path, description = "The room's id or number."),
+), responses((status = 204, description = "Deleted.")))]
 pub async fn delete(
     state: web::Data<State>,
     caller: Caller,

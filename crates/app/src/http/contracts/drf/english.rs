@@ -59,6 +59,8 @@ impl Language for English {
                 "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters."
                     .to_owned()
             }
+            FieldRule::Choice => "Not a valid choice.".to_owned(),
+            FieldRule::Past => "This time is in the past.".to_owned(),
             FieldRule::Characters => "Control characters are not allowed.".to_owned(),
             FieldRule::Email => "Enter a valid email address.".to_owned(),
             FieldRule::Taken => "A user with that username already exists.".to_owned(),

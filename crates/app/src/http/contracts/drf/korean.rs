@@ -57,6 +57,8 @@ impl Language for Korean {
             FieldRule::TooShort(least) => {
                 format!("이 필드의 글자 수가 적어도 {least} 이상인지 확인하십시오.")
             }
+            FieldRule::Choice => "유효하지 않은 선택(choice)입니다.".to_owned(),
+            FieldRule::Past => "이미 지난 시간입니다.".to_owned(),
             FieldRule::Characters => "이 필드에는 제어 문자를 사용할 수 없습니다.".to_owned(),
             FieldRule::Email => "유효한 이메일 주소를 입력하십시오.".to_owned(),
             FieldRule::Taken => "이미 사용 중인 이름입니다.".to_owned(),

@@ -30,6 +30,8 @@ const WAITING: usize = 16;
 const STALLED: Duration = Duration::from_secs(20);
 /// The token is looked at again this often (contract §0.3).
 const RECHECK: Duration = Duration::from_secs(4);
+/// How long that look may take.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// A ping goes out at every so many of those looks. A client that has sent nothing by the next one,
 /// not even a pong, is gone: a connection that broke says nothing.
 const PING_EVERY: u32 = 5;
@@ -201,10 +203,13 @@ impl Talk {
 
     /// Looks whether the client may still be here, and whether it is.
     async fn look(&mut self) -> Result<(), End> {
-        match self.state.services.accounts.recognise_anew(&self.key).await {
-            Err(fault) if fault.kind() == Kind::Unauthenticated => return Err(End::Close(CloseCode::Policy)),
-            // A store that is away is no reason to part.
-            Ok(_) | Err(_) => {}
+        let recognised = timeout(PATIENCE, self.state.services.accounts.recognise_anew(&self.key)).await;
+        match recognised {
+            Ok(Err(fault)) if fault.kind() == Kind::Unauthenticated => {
+                return Err(End::Close(CloseCode::Policy));
+            }
+            // A store that is away or slow is no reason to part, nor to keep a reply back for long.
+            Ok(Ok(_) | Err(_)) | Err(_) => {}
         }
         self.looks += 1;
         if self.looks.is_multiple_of(PING_EVERY) {
