@@ -116,6 +116,8 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
 async fn drain(settings: &Settings, wired: &Wired, state: &State) {
     state.status.drain();
     tokio::time::sleep(settings.server.drain_delay.0).await;
+    // Not before balancers have noticed: clients of sockets come again at once.
+    state.status.close_sockets();
     wired.services.engine.drain(settings.server.drain_timeout.0).await;
 }
 

@@ -3,6 +3,7 @@
 use crate::purpose::{derive, mac};
 use maru_domain::accounts::ports::KeyMaker;
 use maru_domain::accounts::{KEY_PREFIX, KeyHash};
+use maru_domain::ids::KeyId;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -18,13 +19,17 @@ const FAIR: u8 = 248;
 /// Makes API keys and fingerprints of request bodies.
 pub struct KeyRing {
     fingerprints: Zeroizing<[u8; 32]>,
+    keys: Zeroizing<[u8; 32]>,
 }
 
 impl KeyRing {
     /// A key ring for the server's secret.
     #[must_use]
     pub fn new(secret: SecretString) -> Self {
-        Self { fingerprints: derive(&secret, "maru fingerprints v1") }
+        Self {
+            fingerprints: derive(&secret, "maru fingerprints v1"),
+            keys: derive(&secret, "maru api keys v1"),
+        }
     }
 }
 
@@ -35,20 +40,10 @@ impl fmt::Debug for KeyRing {
 }
 
 impl KeyMaker for KeyRing {
-    fn make(&self) -> (SecretString, KeyHash) {
-        match letters() {
-            Ok(letters) => {
-                let key = SecretString::from(format!("{KEY_PREFIX}{}", letters.as_str()));
-                let hash = self.hash(key.expose_secret());
-                (key, hash)
-            }
-            // The port has no error, and a key that can be guessed would be the worst answer: this
-            // one opens nothing, because no text has an all-zero SHA-256 that anybody knows.
-            Err(error) => {
-                tracing::error!(%error, "the operating system gives no random bytes; the new API key will not work");
-                (SecretString::default(), [0; 32])
-            }
-        }
+    fn make(&self, id: KeyId) -> (SecretString, KeyHash) {
+        let key = SecretString::from(format!("{KEY_PREFIX}{}", self.letters(id).as_str()));
+        let hash = self.hash(key.expose_secret());
+        (key, hash)
     }
 
     fn hash(&self, key: &str) -> KeyHash {
@@ -60,16 +55,22 @@ impl KeyMaker for KeyRing {
     }
 }
 
-fn letters() -> Result<Zeroizing<String>, getrandom::Error> {
-    let mut letters = Zeroizing::new(String::with_capacity(LETTERS));
-    let mut random = Zeroizing::new([0_u8; 64]);
-    while letters.len() < LETTERS {
-        getrandom::fill(&mut *random)?;
-        let fair = random.iter().filter(|byte| **byte < FAIR);
-        let wanted = LETTERS - letters.len();
-        letters.extend(fair.take(wanted).map(|byte| char::from(ALPHABET[usize::from(byte % 62)])));
+impl KeyRing {
+    /// As good as random for whoever does not have the secret (HMAC in counter mode).
+    fn letters(&self, id: KeyId) -> Zeroizing<String> {
+        let mut letters = Zeroizing::new(String::with_capacity(LETTERS));
+        for block in 0_u32.. {
+            let message = [id.0.as_bytes().as_slice(), &block.to_be_bytes()].concat();
+            let bytes = Zeroizing::new(mac(&*self.keys, &message));
+            let fair = bytes.iter().filter(|byte| **byte < FAIR);
+            let wanted = LETTERS - letters.len();
+            letters.extend(fair.take(wanted).map(|byte| char::from(ALPHABET[usize::from(byte % 62)])));
+            if letters.len() == LETTERS {
+                break;
+            }
+        }
+        letters
     }
-    Ok(letters)
 }
 
 #[cfg(test)]
@@ -81,10 +82,23 @@ mod tests {
         KeyRing::new(SecretString::from("0123456789abcdef0123456789abcdef"))
     }
 
+    fn id(number: u128) -> KeyId {
+        format!("{number:032x}").parse().expect("a UUID")
+    }
+
+    #[test]
+    fn a_key_belongs_to_its_id_and_its_secret() {
+        let other = KeyRing::new(SecretString::from("another secret of a decent length"));
+        assert_eq!(ring().make(id(7)).1, ring().make(id(7)).1);
+        assert_ne!(ring().make(id(7)).1, ring().make(id(8)).1);
+        assert_ne!(ring().make(id(7)).1, other.make(id(7)).1);
+    }
+
     #[test]
     fn keys_are_long_random_and_safe_in_a_url() {
         let ring = ring();
-        let keys: HashSet<String> = (0..200).map(|_| ring.make().0.expose_secret().to_owned()).collect();
+        let keys: HashSet<String> =
+            (0..200).map(|number| ring.make(id(number)).0.expose_secret().to_owned()).collect();
         assert_eq!(keys.len(), 200);
         let mut seen = HashSet::new();
         for key in &keys {
@@ -100,7 +114,7 @@ mod tests {
     #[test]
     fn the_hash_is_that_of_the_whole_key() {
         let ring = ring();
-        let (key, hash) = ring.make();
+        let (key, hash) = ring.make(id(1));
         assert_eq!(ring.hash(key.expose_secret()), hash);
         assert_ne!(ring.hash(key.expose_secret().trim_start_matches(KEY_PREFIX)), hash);
         let abc: String = ring.hash("abc").iter().map(|byte| format!("{byte:02x}")).collect();
@@ -119,6 +133,6 @@ mod tests {
     #[test]
     fn debug_output_holds_no_secret() {
         assert_eq!(format!("{:?}", ring()), "KeyRing { .. }");
-        assert!(!format!("{:?}", ring().make().0).contains(KEY_PREFIX));
+        assert!(!format!("{:?}", ring().make(id(1)).0).contains(KEY_PREFIX));
     }
 }

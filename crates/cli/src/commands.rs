@@ -35,6 +35,8 @@ fn in_words(fault: &Fault) -> String {
             FieldRule::NotAString => "must be text".to_owned(),
             FieldRule::TooLong(most) => format!("may have at most {most} characters"),
             FieldRule::TooShort(least) => format!("must have at least {least} characters"),
+            FieldRule::Choice => "has a value that is not allowed".to_owned(),
+            FieldRule::Past => "is over already".to_owned(),
             FieldRule::Characters => "has characters that are not allowed".to_owned(),
             FieldRule::Email => "is not an e-mail address".to_owned(),
             FieldRule::Taken => "is taken".to_owned(),

@@ -71,6 +71,9 @@ pub mod codes {
         MESSAGE_NOT_FOUND "message_not_found" NotFound "there is no such message";
         TURN_NOT_FOUND "turn_not_found" NotFound "there is no such turn";
         NO_OPEN_SESSION "no_open_session" NotFound "there is no open session; send a message to start one";
+        ROOM_EXISTS "room_exists" Conflict "there is a room of this id already";
+        NOT_LAST_TURN "not_last_turn" Conflict "only the last turn can be retried; edit the message with regenerate to drop what follows";
+        NOT_A_PERSONS_MESSAGE "not_a_persons_message" Conflict "only a message of role user can be edited";
         ROOM_ENDED "room_ended" Conflict "the room has ended; open another";
         TURN_IN_PROGRESS "turn_in_progress" Conflict "a turn is running in this room; wait for it or cancel it";
         QUEUE_FULL "queue_full" TooMany "too many turns wait in this room; try again when one has ended";
@@ -82,6 +85,10 @@ pub mod codes {
         OVERLOADED "overloaded" Unavailable "the server is busy; try again";
         DRAINING "draining" Unavailable "the server is about to stop; try again";
         NOT_FOUND "not_found" NotFound "there is nothing at this address; GET /openapi.json lists what there is";
+        INVALID_JSON "invalid_json" Invalid "the body is not a JSON object";
+        UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" Invalid "send the body as plain application/json";
+        BODY_TOO_LARGE "body_too_large" Invalid "the body is too large";
+        BODY_TOO_SLOW "body_too_slow" Invalid "the body did not arrive in time";
         METHOD_NOT_ALLOWED "method_not_allowed" Invalid "this address does not have this verb; see the Allow header";
         ADDRESS_TOO_LONG "address_too_long" Invalid "the address is too long";
         INTERNAL "internal" Internal "something went wrong on our side; the request id helps to find it";
@@ -116,6 +123,10 @@ pub enum FieldRule {
     Characters,
     /// Not an e-mail address.
     Email,
+    /// None of the values that there are.
+    Choice,
+    /// A time that is over already.
+    Past,
     /// Somebody else has it.
     Taken,
 }

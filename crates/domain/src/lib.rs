@@ -11,6 +11,7 @@ pub mod events;
 pub mod ids;
 pub mod messages;
 pub mod once;
+pub mod page;
 pub mod pages;
 pub mod rooms;
 pub mod services;

@@ -63,6 +63,10 @@ pub trait OnceStore: Send + Sync {
     /// Keeps the answer for `key`, whose row the guarded transaction has made. Without the row, does nothing.
     async fn keep(&self, key: OnceKey, answer: KeptAnswer) -> Result<(), StoreError>;
 
+    /// Keeps the answer to what may be done twice without harm and was guarded by no transaction. An
+    /// answer that is kept already stands.
+    async fn note(&self, key: OnceKey, answer: KeptAnswer, now: Timestamp) -> Result<(), StoreError>;
+
     /// Forgets keys whose time is over; answers how many.
     async fn purge(&self, now: Timestamp) -> Result<usize, StoreError>;
 }

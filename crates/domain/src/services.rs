@@ -102,6 +102,8 @@ pub struct Services {
     pub models: Arc<dyn Models>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Where tasks run that outlive a request.
+    pub spawner: Arc<dyn Spawner>,
 }
 
 impl Services {
@@ -115,7 +117,7 @@ impl Services {
             bus: ports.bus,
             models: Arc::clone(&ports.models),
             clock: Arc::clone(&clock),
-            spawner: ports.spawner,
+            spawner: Arc::clone(&ports.spawner),
         };
         let engine = Engine::new(engine_ports, settings.engine);
         let accounts = AccountsPorts {
@@ -132,7 +134,13 @@ impl Services {
         };
         Self {
             accounts: Accounts { ports: accounts, token_ttl: settings.token_ttl },
-            rooms: Rooms { store: store.rooms, engine: Arc::clone(&engine), clock: Arc::clone(&clock) },
+            rooms: Rooms {
+                store: store.rooms,
+                engine: Arc::clone(&engine),
+                models: Arc::clone(&ports.models),
+                clock: Arc::clone(&clock),
+                ids: Arc::clone(&ids),
+            },
             messages: Messages {
                 store: store.messages,
                 engine: Arc::clone(&engine),
@@ -147,6 +155,7 @@ impl Services {
             engine,
             models: ports.models,
             clock,
+            spawner: ports.spawner,
         }
     }
 }

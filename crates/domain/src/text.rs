@@ -9,7 +9,7 @@ pub const MESSAGE_CHARS: usize = 32_000;
 ///
 /// PostgreSQL cannot store NUL and SQLite stores it wrongly, so it is refused for both.
 /// Content is kept as sent: nothing is trimmed and no markup is touched.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct CleanText(String);
 
 /// Why a text was refused.

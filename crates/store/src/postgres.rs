@@ -22,6 +22,8 @@ mod api_keys;
 mod fragments;
 #[path = "shared/idempotency.rs"]
 mod idempotency;
+#[path = "shared/message_changes.rs"]
+mod message_changes;
 #[path = "shared/messages.rs"]
 mod messages;
 #[path = "shared/room_events.rs"]

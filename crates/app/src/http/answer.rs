@@ -12,6 +12,9 @@ use std::error::Error;
 pub fn status_of(code: &Code) -> StatusCode {
     match code.kind {
         _ if *code == codes::ADDRESS_TOO_LONG => StatusCode::URI_TOO_LONG,
+        _ if *code == codes::BODY_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
+        _ if *code == codes::BODY_TOO_SLOW => StatusCode::REQUEST_TIMEOUT,
+        _ if *code == codes::UNSUPPORTED_MEDIA_TYPE => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         _ if *code == codes::METHOD_NOT_ALLOWED => StatusCode::METHOD_NOT_ALLOWED,
         Kind::Invalid => StatusCode::BAD_REQUEST,
         Kind::Unauthenticated => StatusCode::UNAUTHORIZED,

@@ -1,20 +1,23 @@
 //! The contracts of the systems that maru replaces: thin views over one domain. Each has a folder,
 //! and its own words and shapes for what goes wrong.
 
+pub mod ainfo_rooms;
 pub mod drf;
 pub mod token_chats;
 
-use super::answer::{self, status_of};
-use actix_web::HttpResponse;
+use self::drf::{English, Korean, Language, Phrase};
+use super::v1::Problem;
 use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
 use maru_domain::error::{Fault, codes};
-use serde_json::json;
 
 /// Whose shapes an answer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contract {
     /// The token API (contract §1).
     TokenChats,
+    /// The AInfo rooms, with their WebSocket (contract §2).
+    AinfoRooms,
     /// Our own.
     Native,
 }
@@ -23,15 +26,25 @@ impl Contract {
     /// The contract that owns a path, for errors that come before any handler (contract §0.6).
     #[must_use]
     pub fn of_path(path: &str) -> Self {
-        if path.starts_with("/api/") { Self::TokenChats } else { Self::Native }
+        let under = |prefix: &str| {
+            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if ["/chatbot", "/api/v1/chatbot", "/ws"].into_iter().any(under) {
+            Self::AinfoRooms
+        } else if path.starts_with("/api/") {
+            Self::TokenChats
+        } else {
+            Self::Native
+        }
     }
 
     /// A fault in the contract's shape.
     #[must_use]
-    pub fn refuse(self, fault: &Fault) -> HttpResponse {
+    pub fn refuse(self, fault: Fault) -> HttpResponse {
         match self {
-            Self::TokenChats => drf::Refusal::from_fault(fault).into_response(),
-            Self::Native => problem(fault),
+            Self::TokenChats => drf::Refusal::<English>::from_fault(&fault).into_response(),
+            Self::AinfoRooms => drf::Refusal::<Korean>::from_fault(&fault).into_response(),
+            Self::Native => Problem::from(fault).error_response(),
         }
     }
 
@@ -39,12 +52,9 @@ impl Contract {
     #[must_use]
     pub fn wrong_verb(self, verb: &str) -> HttpResponse {
         match self {
-            Self::TokenChats => drf::Refusal::detail(
-                StatusCode::METHOD_NOT_ALLOWED,
-                format!("Method \"{verb}\" not allowed."),
-            )
-            .into_response(),
-            Self::Native => problem(&Fault::new(&codes::METHOD_NOT_ALLOWED)),
+            Self::TokenChats => wrong_verb::<English>(verb),
+            Self::AinfoRooms => wrong_verb::<Korean>(verb),
+            Self::Native => Problem::from(Fault::new(&codes::METHOD_NOT_ALLOWED)).error_response(),
         }
     }
 
@@ -52,27 +62,41 @@ impl Contract {
     #[must_use]
     pub fn unknown_path(self) -> HttpResponse {
         match self {
-            Self::TokenChats => {
-                drf::Refusal::detail(StatusCode::NOT_FOUND, "Not found.".to_owned()).into_response()
-            }
-            Self::Native => problem(&Fault::new(&codes::NOT_FOUND)),
+            Self::TokenChats => not_found::<English>(),
+            Self::AinfoRooms => not_found::<Korean>(),
+            Self::Native => Problem::from(Fault::new(&codes::NOT_FOUND)).error_response(),
         }
     }
 }
 
-/// RFC 9457, the native shape.
-fn problem(fault: &Fault) -> HttpResponse {
-    answer::log(fault);
-    let status = status_of(fault.code);
-    let body = json!({
-        "type": "about:blank",
-        "title": status.canonical_reason().unwrap_or("Error"),
-        "status": status.as_u16(),
-        "code": fault.code.name,
-        "detail": fault.to_string(),
-    });
-    let mut response =
-        HttpResponse::build(status).content_type("application/problem+json").body(body.to_string());
-    answer::add_retry_after(&mut response, fault);
-    response
+fn wrong_verb<L: Language>(verb: &str) -> HttpResponse {
+    drf::Refusal::<L>::phrase(StatusCode::METHOD_NOT_ALLOWED, Phrase::WrongVerb(verb)).into_response()
+}
+
+fn not_found<L: Language>() -> HttpResponse {
+    drf::Refusal::<L>::phrase(StatusCode::NOT_FOUND, Phrase::NotFound).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Contract::{self, AinfoRooms, Native, TokenChats};
+
+    #[test]
+    fn a_path_belongs_to_the_contract_of_its_first_words() {
+        let cases = [
+            ("/chatbot/room/", AinfoRooms),
+            ("/chatbot", AinfoRooms),
+            ("/api/v1/chatbot/room", AinfoRooms),
+            ("/ws/", AinfoRooms),
+            ("/api/chats/", TokenChats),
+            ("/api/v1/chatbots", TokenChats),
+            ("/chatbots", Native),
+            ("/wsx", Native),
+            ("/v1/rooms", Native),
+            ("/", Native),
+        ];
+        for (path, contract) in cases {
+            assert_eq!(Contract::of_path(path), contract, "{path}");
+        }
+    }
 }

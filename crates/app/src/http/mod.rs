@@ -3,15 +3,20 @@
 mod answer;
 pub mod body;
 mod client;
+mod connection;
 mod contracts;
 mod cors;
+mod credentials;
+mod once;
 mod openapi;
 mod operator;
 pub mod routes;
 mod state;
 mod surround;
 mod unread;
+mod v1;
 
+pub use connection::Connection;
 pub use openapi::document;
 pub use state::{State, Status};
 

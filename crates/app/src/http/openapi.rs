@@ -1,7 +1,8 @@
 //! The OpenAPI document, and a page to read it that needs no network.
 
-use super::contracts::{Contract, token_chats};
-use super::operator;
+use super::contracts::{Contract, ainfo_rooms, token_chats};
+use super::v1::Refusals;
+use super::{operator, v1};
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use maru_domain::error::{Fault, codes};
@@ -21,6 +22,41 @@ use utoipa_swagger_ui::Config;
         token_chats::send,
         token_chats::delete,
         token_chats::edit,
+        ainfo_rooms::list,
+        ainfo_rooms::create,
+        ainfo_rooms::show,
+        ainfo_rooms::replace,
+        ainfo_rooms::change,
+        ainfo_rooms::delete,
+        ainfo_rooms::logs,
+        ainfo_rooms::socket,
+        v1::accounts::register,
+        v1::accounts::login,
+        v1::accounts::logout,
+        v1::accounts::password,
+        v1::accounts::me,
+        v1::accounts::sessions,
+        v1::accounts::delete_session,
+        v1::accounts::create_key,
+        v1::accounts::keys,
+        v1::accounts::delete_key,
+        v1::rooms::create,
+        v1::rooms::rooms,
+        v1::rooms::room,
+        v1::rooms::change,
+        v1::rooms::delete,
+        v1::rooms::end,
+        v1::rooms::clear,
+        v1::messages::messages,
+        v1::send::send,
+        v1::messages::message,
+        v1::messages::edit,
+        v1::messages::delete,
+        v1::events::events,
+        v1::turns::turn,
+        v1::turns::events,
+        v1::turns::cancel,
+        v1::turns::retry,
         operator::livez,
         operator::readyz,
         operator::metrics,
@@ -28,9 +64,15 @@ use utoipa_swagger_ui::Config;
         docs,
         docs_file,
     ),
-    modifiers(&Tokens),
+    components(schemas(v1::bodies::ProblemBody)),
+    modifiers(&Tokens, &Refusals),
     tags(
         (name = "token chats", description = "Register, get a token, chat in sessions."),
+        (name = "ainfo rooms", description = "Rooms with their logs; a WebSocket to talk in one."),
+        (name = "accounts", description = "Register, sessions and API keys of the native API."),
+        (name = "rooms", description = "Conversations."),
+        (name = "messages", description = "What is said in a room: pages, sends, edits."),
+        (name = "turns", description = "A message and its reply: look, follow, cancel, retry."),
         (name = "operator", description = "Health and figures."),
     )
 )]
@@ -83,6 +125,6 @@ fn asset(name: &str) -> HttpResponse {
     match utoipa_swagger_ui::serve(name, Arc::new(Config::from("/openapi.json"))) {
         Ok(Some(file)) => HttpResponse::Ok().content_type(file.content_type).body(file.bytes.into_owned()),
         Ok(None) => Contract::Native.unknown_path(),
-        Err(error) => Contract::Native.refuse(&Fault::new(&codes::INTERNAL).detail(error.to_string())),
+        Err(error) => Contract::Native.refuse(Fault::new(&codes::INTERNAL).detail(error.to_string())),
     }
 }

@@ -1,7 +1,7 @@
 //! Every route, in one table: verb, path, handler, policy. Nothing is served that is not here.
 
-use super::contracts::{Contract, token_chats};
-use super::{openapi, operator};
+use super::contracts::{Contract, ainfo_rooms, token_chats};
+use super::{openapi, operator, v1};
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
@@ -15,6 +15,8 @@ pub enum Policy {
     Open,
     /// Whoever shows a good token or key.
     Token,
+    /// Whoever shows one in the handshake of a WebSocket, in the header or the address; 403 to others.
+    Handshake,
 }
 
 /// A row of the table.
@@ -54,6 +56,43 @@ pub fn table() -> Vec<Entry> {
         TokenChats DELETE "/api/chats/{chat_id}" Token token_chats::delete;
         TokenChats PATCH "/api/chats/{chat_id}/messages/{message_id}" Token token_chats::edit;
 
+        AinfoRooms GET "/chatbot/room" Token ainfo_rooms::list;
+        AinfoRooms POST "/chatbot/room" Token ainfo_rooms::create;
+        AinfoRooms GET "/chatbot/room/{pk}" Token ainfo_rooms::show;
+        AinfoRooms PUT "/chatbot/room/{pk}" Token ainfo_rooms::replace;
+        AinfoRooms PATCH "/chatbot/room/{pk}" Token ainfo_rooms::change;
+        AinfoRooms DELETE "/chatbot/room/{pk}" Token ainfo_rooms::delete;
+        AinfoRooms GET "/chatbot/room/{pk}/logs" Token ainfo_rooms::logs;
+        AinfoRooms GET "/ws/chat/{room_id}" Handshake ainfo_rooms::socket;
+
+        Native POST "/v1/auth/register" Open v1::accounts::register;
+        Native POST "/v1/auth/login" Open v1::accounts::login;
+        Native POST "/v1/auth/logout" Token v1::accounts::logout;
+        Native POST "/v1/auth/password" Token v1::accounts::password;
+        Native GET "/v1/me" Token v1::accounts::me;
+        Native GET "/v1/me/sessions" Token v1::accounts::sessions;
+        Native DELETE "/v1/me/sessions/{id}" Token v1::accounts::delete_session;
+        Native POST "/v1/keys" Token v1::accounts::create_key;
+        Native GET "/v1/keys" Token v1::accounts::keys;
+        Native DELETE "/v1/keys/{id}" Token v1::accounts::delete_key;
+        Native POST "/v1/rooms" Token v1::rooms::create;
+        Native GET "/v1/rooms" Token v1::rooms::rooms;
+        Native GET "/v1/rooms/{id}" Token v1::rooms::room;
+        Native PATCH "/v1/rooms/{id}" Token v1::rooms::change;
+        Native DELETE "/v1/rooms/{id}" Token v1::rooms::delete;
+        Native POST "/v1/rooms/{id}/end" Token v1::rooms::end;
+        Native POST "/v1/rooms/{id}/clear" Token v1::rooms::clear;
+        Native GET "/v1/rooms/{id}/messages" Token v1::messages::messages;
+        Native POST "/v1/rooms/{id}/messages" Token v1::send::send;
+        Native GET "/v1/rooms/{id}/messages/{message_id}" Token v1::messages::message;
+        Native PATCH "/v1/rooms/{id}/messages/{message_id}" Token v1::messages::edit;
+        Native DELETE "/v1/rooms/{id}/messages/{message_id}" Token v1::messages::delete;
+        Native GET "/v1/rooms/{id}/events" Token v1::events::events;
+        Native GET "/v1/turns/{id}" Token v1::turns::turn;
+        Native GET "/v1/turns/{id}/events" Token v1::turns::events;
+        Native POST "/v1/turns/{id}/cancel" Token v1::turns::cancel;
+        Native POST "/v1/turns/{id}/retry" Token v1::turns::retry;
+
         Native GET "/livez" Open operator::livez;
         Native GET "/readyz" Open operator::readyz;
         Native GET "/metrics" Open operator::metrics;
@@ -76,7 +115,7 @@ pub fn configure(app: &mut web::ServiceConfig) {
 }
 
 fn resource(path: &'static str, entries: Vec<Entry>) -> Resource {
-    let mut resource = web::resource([path.to_owned(), format!("{path}/")]);
+    let mut resource = web::resource(forms(path));
     let mut allowed: Vec<&str> = Vec::new();
     let contract = entries.first().map_or(Contract::Native, |entry| entry.contract);
     for entry in entries {
@@ -100,6 +139,16 @@ fn resource(path: &'static str, entries: Vec<Entry>) -> Resource {
         let allow = allow.clone();
         async move { other_verb(&request, contract, &allow) }
     }))
+}
+
+/// The forms of a path that are served: with and without a slash, and for the AInfo rooms under
+/// `/api/v1` too, where the original has them as well (contract §0.1, §0.2).
+fn forms(path: &str) -> Vec<String> {
+    let mut forms = vec![path.to_owned(), format!("{path}/")];
+    if path.starts_with("/chatbot/") {
+        forms.extend([format!("/api/v1{path}"), format!("/api/v1{path}/")]);
+    }
+    forms
 }
 
 /// `Route::guard` wants a type with a name.

@@ -8,6 +8,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// What every handler can reach.
 pub struct State {
@@ -27,6 +28,8 @@ pub struct State {
     pub cors_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// The zone of local times.
+    pub zone: TimeZone,
     /// The zone of the token API's GET answers.
     pub token_chats_zone: TimeZone,
     /// Who may use the open contracts without a token.
@@ -53,6 +56,7 @@ impl State {
             body_timeout: settings.server.body_timeout.0,
             cors_origins: settings.server.cors_origins.0.clone(),
             trusted_proxies: settings.server.trusted_proxies.0.clone(),
+            zone: settings.time.zone.rules(),
             token_chats_zone: settings.time.token_chats_zone.rules(),
             anonymous: settings.auth.anonymous,
             durability: durability.to_owned(),
@@ -64,6 +68,7 @@ impl State {
 #[derive(Default)]
 pub struct Status {
     draining: AtomicBool,
+    closing: CancellationToken,
     in_flight: AtomicUsize,
 }
 
@@ -77,6 +82,17 @@ impl Status {
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    /// From now on sockets are closed: those that wait for their client at once, others after the
+    /// answer that they are giving.
+    pub fn close_sockets(&self) {
+        self.closing.cancel();
+    }
+
+    /// Cancelled once sockets are to be closed.
+    pub(super) fn closing(&self) -> &CancellationToken {
+        &self.closing
     }
 
     /// Counts a request in, until the guard is dropped; answers how many there are with it.

@@ -8,7 +8,7 @@ use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, web};
+use actix_web::{Error, web};
 use futures_util::FutureExt;
 use maru_domain::error::{Fault, codes};
 use std::panic::AssertUnwindSafe;
@@ -20,6 +20,16 @@ use uuid::Uuid;
 const IN_FLIGHT: usize = 10_000;
 /// The longest path with its query, in bytes.
 const PATH_BYTES: usize = 8 * 1024;
+tokio::task_local! {
+    /// The id of the request that this task serves.
+    static REQUEST: String;
+}
+
+/// The id of the request that is being served; empty outside of one.
+pub fn request_id() -> String {
+    REQUEST.try_with(Clone::clone).unwrap_or_default()
+}
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives each request an id, which its answer and its lines in the log carry.
@@ -31,24 +41,23 @@ pub async fn surround(
     let Some(state) = state else { return Ok(next.call(request).await?.map_into_left_body()) };
     let clock = &state.services.clock;
     let started = clock.elapsed();
-    let id = request_id();
+    let id = new_request_id();
     // Never the query: it may hold a token.
     let span = tracing::info_span!("request", id = %id, method = %request.method(), path = request.path());
-    request.extensions_mut().insert(RequestId(id.clone()));
     let (_in_flight, requests) = state.status.enter();
     let refused = refusal(&request, requests);
-    let mut response = async {
+    let response = async {
         match refused {
             Some(fault) => {
                 let contract = Contract::of_path(request.path());
-                let response = contract.refuse(&fault);
+                let response = contract.refuse(fault);
                 Ok(request.into_response(response).map_into_right_body())
             }
             None => next.call(request).await.map(ServiceResponse::map_into_left_body),
         }
     }
-    .instrument(span.clone())
-    .await?;
+    .instrument(span.clone());
+    let mut response = REQUEST.scope(id.clone(), response).await?;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
@@ -63,7 +72,7 @@ pub async fn surround(
     Ok(response)
 }
 
-fn request_id() -> String {
+fn new_request_id() -> String {
     let mut bytes = [0; 16];
     // Without randomness the id is zero: a poor id is better than no answer.
     let _ = getrandom::fill(&mut bytes);
@@ -95,21 +104,16 @@ pub async fn catch_panics(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     // Nothing of the request may be held over the call: the router takes it apart.
     let contract = Contract::of_path(request.path());
-    let id = request.extensions().get::<RequestId>().cloned();
     match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => {
             metrics::counter!("maru_panics_total").increment(1);
             tracing::error!("a handler has panicked");
-            let mut response = contract.refuse(&Fault::new(&codes::INTERNAL));
-            if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id.0).ok()) {
+            let mut response = contract.refuse(Fault::new(&codes::INTERNAL));
+            if let Ok(id) = HeaderValue::from_str(&request_id()) {
                 response.headers_mut().insert(REQUEST_ID, id);
             }
             Err(InternalError::from_response("a handler has panicked", response).into())
         }
     }
 }
-
-/// The id of a request, for those further in.
-#[derive(Clone)]
-struct RequestId(String);

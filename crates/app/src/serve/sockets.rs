@@ -1,6 +1,7 @@
 //! Options of accepted sockets. A reader that stops reading would otherwise hold megabytes of kernel
 //! memory for ever, and actix would not notice.
 
+use crate::http::Connection;
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
 use socket2::{SockRef, TcpKeepalive};
@@ -14,7 +15,7 @@ const SEND_BUFFER: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sets the options. One that the system refuses is done without.
-pub fn set_options(connection: &dyn Any, _: &mut Extensions) {
+pub fn set_options(connection: &dyn Any, extensions: &mut Extensions) {
     let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
     let socket = SockRef::from(stream);
     let _ = socket.set_send_buffer_size(SEND_BUFFER);
@@ -22,4 +23,7 @@ pub fn set_options(connection: &dyn Any, _: &mut Extensions) {
     let _ = socket.set_tcp_user_timeout(Some(PATIENCE));
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(Duration::from_secs(60)));
+    if let Some(connection) = Connection::of(&socket) {
+        extensions.insert(connection);
+    }
 }

@@ -6,6 +6,7 @@ use crate::output::{Output, table};
 use maru_app::Settings;
 use maru_domain::accounts::ApiKey;
 use maru_domain::error::BoxError;
+use maru_domain::once::Once;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -21,9 +22,13 @@ pub async fn run(command: KeyCommand, settings: &Settings, output: &Output) -> R
             let lasts = lasts.map_err(|_| "--expires-in is a length of time such as 90d")?;
             let now = wired.services.clock.now();
             let expires_at = lasts.map(|lasts| now.checked_add(lasts)).transpose()?;
-            let made =
-                accounts.create_key(owner.id, &name, expires_at).await.map_err(|fault| in_words(&fault))?;
-            let (key, secret) = made;
+            let made = accounts
+                .create_key(owner.id, &name, expires_at, None)
+                .await
+                .map_err(|fault| in_words(&fault))?;
+            let (Once::Done((key, secret)) | Once::Replayed((key, secret))) = made else {
+                return Err("the key was not made".into());
+            };
             let mut value = shape(&key);
             if let Value::Object(fields) = &mut value {
                 fields.insert("key".to_owned(), json!(secret.expose_secret()));

@@ -123,7 +123,7 @@ pub struct NewKey {
 #[async_trait]
 pub trait KeyStore: Send + Sync {
     /// Keeps a new key.
-    async fn create(&self, key: NewKey) -> Result<ApiKey, StoreError>;
+    async fn create(&self, key: NewKey, once: Option<OnceKey>) -> Result<Once<ApiKey>, StoreError>;
 
     /// The key of that hash with its user, whatever their state.
     async fn identify(&self, hash: KeyHash) -> Result<Option<(ApiKey, User)>, StoreError>;
@@ -192,8 +192,9 @@ pub trait TokenSigner: Send + Sync {
 
 /// Makes API keys and hashes them.
 pub trait KeyMaker: Send + Sync {
-    /// A new random key and its hash.
-    fn make(&self) -> (SecretString, KeyHash);
+    /// The key of that id and its hash: always the same, so that a retried request gets the key that
+    /// it has made, though only the hash is stored. Without the server's secret nobody can tell it.
+    fn make(&self, id: KeyId) -> (SecretString, KeyHash);
 
     /// The hash of a key that somebody sent.
     fn hash(&self, key: &str) -> KeyHash;

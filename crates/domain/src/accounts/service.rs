@@ -228,17 +228,34 @@ impl Accounts {
     /// # Errors
     /// `INVALID_TOKEN`, `ACCOUNT_INACTIVE`, or when the store is away.
     pub async fn recognise(&self, bearer: &str) -> Result<Identity, Fault> {
-        let now = self.ports.clock.now();
-        let credential = if bearer.starts_with(KEY_PREFIX) {
-            Credential::Key(self.ports.key_maker.hash(bearer))
-        } else {
-            let claims =
-                self.ports.signer.verify(bearer, now).ok_or_else(|| Fault::new(&codes::INVALID_TOKEN))?;
-            Credential::Session(claims.session)
-        };
-        if let Some(identity) = self.ports.identities.get(&credential) {
-            return Ok(identity);
+        let credential = self.credential(bearer)?;
+        match self.ports.identities.get(&credential) {
+            Some(identity) => Ok(identity),
+            None => self.look_up(credential).await,
         }
+    }
+
+    /// The same without trust in what was seen a moment ago: for streams that ask every few seconds,
+    /// and would be late by both waits.
+    ///
+    /// # Errors
+    /// As [`Accounts::recognise`].
+    pub async fn recognise_anew(&self, bearer: &str) -> Result<Identity, Fault> {
+        self.look_up(self.credential(bearer)?).await
+    }
+
+    fn credential(&self, bearer: &str) -> Result<Credential, Fault> {
+        if bearer.starts_with(KEY_PREFIX) {
+            return Ok(Credential::Key(self.ports.key_maker.hash(bearer)));
+        }
+        let claims = self.ports.signer.verify(bearer, self.ports.clock.now());
+        claims
+            .map(|claims| Credential::Session(claims.session))
+            .ok_or_else(|| Fault::new(&codes::INVALID_TOKEN))
+    }
+
+    async fn look_up(&self, credential: Credential) -> Result<Identity, Fault> {
+        let now = self.ports.clock.now();
         let identity = match &credential {
             Credential::Session(id) => self.session_identity(*id, now).await?,
             Credential::Key(hash) => self.key_identity(*hash, now).await?,
@@ -305,6 +322,40 @@ impl Accounts {
         self.user_changed(user, done)
     }
 
+    /// Changes a password for whoever knows the old one, and ends every other session.
+    ///
+    /// # Errors
+    /// `WRONG_CREDENTIALS`, `TOO_MANY_ATTEMPTS`, the rule that the new one breaks, or when the store
+    /// is away.
+    pub async fn change_password(
+        &self,
+        user: &User,
+        old: SecretString,
+        new: SecretString,
+        rule: PasswordRule,
+        keep: Option<SessionId>,
+    ) -> Result<(), Fault> {
+        let mut faults = Vec::new();
+        check_password(new.expose_secret(), rule.min_chars, &mut faults);
+        if !faults.is_empty() {
+            return Err(Fault::fields(faults));
+        }
+        // Guessing here is guessing at a login: the same limit holds.
+        let allowed = self.ports.limiter.login(user.username.clone()).await;
+        allowed.map_err(|wait| Fault::new(&codes::TOO_MANY_ATTEMPTS).retry_after(wait))?;
+        let found = self.ports.users.credentials(user.username.clone()).await?;
+        let hash = found.and_then(|found| found.password_hash);
+        if !self.ports.hasher.check(old, hash).await.map_err(hash_fault)?.right {
+            self.ports.limiter.login_failed(user.username.clone()).await;
+            return Err(Fault::new(&codes::WRONG_CREDENTIALS));
+        }
+        self.ports.limiter.login_succeeded(user.username.clone()).await;
+        let hash = self.ports.hasher.hash(new).await.map_err(hash_fault)?;
+        let now = self.ports.clock.now();
+        let done = self.ports.users.set_password(user.id, hash, keep, now).await?;
+        self.user_changed(user.id, done)
+    }
+
     /// Enables or disables an account; a disabled one's tokens and keys stop working.
     ///
     /// # Errors
@@ -341,16 +392,17 @@ impl Accounts {
         Ok(self.ports.sessions.list(user, self.ports.clock.now()).await?)
     }
 
-    /// Makes an API key. The key is told now and never again.
+    /// Makes an API key. The key is told now, to a retry under the same idempotency key, and never again.
     ///
     /// # Errors
-    /// When the name is blank or too long, or the store is away.
+    /// When the name is blank or too long, the time is over already, or the store is away.
     pub async fn create_key(
         &self,
         user: UserId,
         name: &str,
         expires_at: Option<Timestamp>,
-    ) -> Result<(ApiKey, SecretString), Fault> {
+        once: Option<OnceKey>,
+    ) -> Result<Once<(ApiKey, SecretString)>, Fault> {
         let name = name.trim();
         if name.is_empty() {
             return Err(Fault::fields(vec![FieldFault { field: "name", rule: FieldRule::Blank }]));
@@ -361,11 +413,18 @@ impl Accounts {
         if has_control(name) {
             return Err(Fault::fields(vec![FieldFault { field: "name", rule: FieldRule::Characters }]));
         }
-        let (secret, hash) = self.ports.key_maker.make();
-        let id = KeyId(self.ports.ids.next());
         let created_at = self.ports.clock.now();
+        if expires_at.is_some_and(|end| end <= created_at) {
+            return Err(Fault::fields(vec![FieldFault { field: "expires_at", rule: FieldRule::Past }]));
+        }
+        let id = KeyId(self.ports.ids.next());
+        let (_, hash) = self.ports.key_maker.make(id);
         let key = NewKey { id, user_id: user, name: name.to_owned(), hash, created_at, expires_at };
-        Ok((self.ports.keys.create(key).await?, secret))
+        let made = self.ports.keys.create(key, once).await?;
+        Ok(made.map(|key| {
+            let (secret, _) = self.ports.key_maker.make(key.id);
+            (key, secret)
+        }))
     }
 
     /// A user's keys, newest first.

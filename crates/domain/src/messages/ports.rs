@@ -5,6 +5,7 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::ids::{MessageId, RoomId, TurnId, UserId};
 use crate::once::{Once, OnceKey};
+use crate::page::{Page, PageRequest};
 use crate::rooms::Room;
 use crate::turns::Turn;
 use crate::turns::ports::Lease;
@@ -79,6 +80,8 @@ pub enum SendOutcome {
     Stored(Once<Box<Sent>>),
     /// There is no such room (any more).
     RoomMissing,
+    /// The room has no such message (any more).
+    MessageMissing,
     /// The room has ended.
     RoomEnded,
     /// The room's policy refuses a message while a turn runs.
@@ -87,13 +90,33 @@ pub enum SendOutcome {
     QueueFull,
 }
 
+/// What became of a message without a turn.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AddOutcome {
+    /// Stored, now or before.
+    Stored(Once<Message>),
+    /// There is no such room (any more).
+    RoomMissing,
+    /// The room has ended.
+    RoomEnded,
+}
+
+/// Whose text is edited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EditTarget {
+    /// The person's message of a turn.
+    Turn(TurnId),
+    /// A message of role user.
+    Message(MessageId),
+}
+
 /// An edit of a person's message.
 #[derive(Clone, Debug)]
 pub struct Edit {
     /// Where it was said.
     pub room_id: RoomId,
-    /// The turn whose message it is.
-    pub turn_id: TurnId,
+    /// Which message.
+    pub target: EditTarget,
     /// The new text.
     pub content: String,
     /// Now.
@@ -106,6 +129,44 @@ pub trait MessageStore: Send + Sync {
     /// Stores a message, its reply-to-be, its turn and the room's events; one transaction.
     async fn send(&self, send: NewSend) -> Result<SendOutcome, StoreError>;
 
-    /// Replaces the text of the user's message of a turn. `None` when the room has no such turn.
+    /// Replaces the text of a person's message. `None` when the room has no such message.
     async fn edit(&self, edit: Edit) -> Result<Option<Message>, StoreError>;
+
+    /// Stores a message without a turn.
+    async fn add(&self, add: NewSend) -> Result<AddOutcome, StoreError>;
+
+    /// Gives a person's message a new turn; the old one, its reply and everything later go.
+    async fn regenerate(&self, again: Regenerate) -> Result<SendOutcome, StoreError>;
+
+    /// A page of a room's messages by `seq`.
+    async fn page(&self, room: RoomId, page: PageRequest<i64>) -> Result<Page<Message>, StoreError>;
+
+    /// A message of a room.
+    async fn find(&self, room: RoomId, message: MessageId) -> Result<Option<Message>, StoreError>;
+
+    /// Deletes a message; false when the room has none such.
+    async fn delete(&self, room: RoomId, message: MessageId, now: Timestamp) -> Result<bool, StoreError>;
+}
+
+/// A new turn for a message that is there.
+#[derive(Clone, Debug)]
+pub struct Regenerate {
+    /// Where it was said.
+    pub room_id: RoomId,
+    /// The person's message.
+    pub message_id: MessageId,
+    /// Its new text, if that changes too.
+    pub content: Option<String>,
+    /// The new turn's id.
+    pub turn_id: TurnId,
+    /// The new reply's id.
+    pub reply_id: MessageId,
+    /// The model for this turn, when it is not the room's.
+    pub model: Option<String>,
+    /// Takes the new turn at once.
+    pub lease: Lease,
+    /// Guards against a second arrival.
+    pub once: Option<OnceKey>,
+    /// Now.
+    pub now: Timestamp,
 }

@@ -1,17 +1,21 @@
-//! The use cases of messages: send and edit.
+//! The use cases of messages: send, read, edit, regenerate, delete.
 
 use super::Message;
-use super::ports::{Edit, MessageStore, NewSend, SendOutcome, SendTarget, Sent};
-use crate::access::{Authorized, Write};
+use super::Role;
+use super::ports::{
+    AddOutcome, Edit, EditTarget, MessageStore, NewSend, Regenerate, SendOutcome, SendTarget, Sent,
+};
+use crate::access::{Authorized, Read, Write};
 use crate::clock::Clock;
 use crate::error::{Fault, codes};
 use crate::fail_point;
 use crate::ids::{Ids, MessageId, RoomId, TurnId, UserId};
 use crate::once::{Once, OnceKey};
+use crate::page::{Order, Page, PageRequest, Part};
 use crate::rooms::Room;
 use crate::text::CleanText;
 use crate::turns::ports::{Claimed, Models};
-use crate::turns::{Engine, Settled, Watch};
+use crate::turns::{Engine, Settled, Turn, Watch};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,35 +94,23 @@ impl Messages {
 
     async fn send_to(&self, target: SendTarget, request: SendRequest) -> Result<Once<Sending>, Fault> {
         fail_point!("turn.authorized");
-        if self.engine.is_draining() {
-            return Err(Fault::new(&codes::DRAINING).retry_after(Duration::from_secs(1)));
-        }
-        if let Some(model) = &request.model {
-            self.models.resolve(Some(model)).ok_or_else(|| Fault::new(&codes::UNKNOWN_MODEL))?;
-        }
-        let (now, turn_id) = (self.clock.now(), TurnId(self.ids.next()));
-        let send = NewSend {
-            target,
-            message_id: MessageId(self.ids.next()),
-            content: request.content.into_string(),
-            metadata: request.metadata,
-            turn_id,
-            reply_id: MessageId(self.ids.next()),
-            model: request.model,
-            withdraw_on_failure: request.withdraw_on_failure,
-            queue_limit: QUEUE_LIMIT,
-            lease: self.engine.lease(),
-            once: request.once,
-            now,
-        };
-        // A task of the server: a client that leaves now must not leave a turn that is stored,
-        // leased to us and run by nobody.
-        let (tell, told) = oneshot::channel();
+        self.check_may_run(request.model.as_deref())?;
+        let send = self.new_send(target, request);
         let messages = self.clone();
-        let work = async move {
-            let _ = tell.send(messages.store_and_start(send).await);
+        self.of_the_server(async move { messages.store_and_start(send).await }).await
+    }
+
+    /// Does a piece of work as a task of the server: a client that leaves now must not leave a turn
+    /// that is stored, leased to us and run by nobody.
+    async fn of_the_server<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (tell, told) = oneshot::channel();
+        let task = async move {
+            let _ = tell.send(work.await);
         };
-        self.engine.ports.spawner.spawn(Box::pin(work.instrument(Span::current())));
+        self.engine.ports.spawner.spawn(Box::pin(task.instrument(Span::current())));
         told.await.map_err(|_| Fault::new(&codes::INTERNAL))?
     }
 
@@ -126,21 +118,162 @@ impl Messages {
         // Whoever waits must wait before the turn can end.
         let watch = self.engine.watch(send.turn_id);
         fail_point!("turn.before_transaction");
-        let stored = match self.store.send(send).await? {
-            SendOutcome::Stored(stored) => stored,
-            SendOutcome::RoomMissing => return Err(Fault::new(&codes::ROOM_NOT_FOUND)),
-            SendOutcome::RoomEnded => return Err(Fault::new(&codes::ROOM_ENDED)),
-            SendOutcome::TurnInProgress => return Err(Fault::new(&codes::TURN_IN_PROGRESS)),
-            SendOutcome::QueueFull => {
-                return Err(Fault::new(&codes::QUEUE_FULL).retry_after(Duration::from_secs(1)));
-            }
-        };
+        let stored = stored(self.store.send(send).await?)?;
         fail_point!("turn.after_commit");
-        Ok(match stored {
+        Ok(self.start_stored(stored, watch).await)
+    }
+
+    async fn start_stored(&self, stored: Once<Box<Sent>>, watch: Watch) -> Once<Sending> {
+        match stored {
             Once::Done(sent) => Once::Done(self.go_on(*sent, watch).await),
             Once::Replayed(sent) => Once::Replayed(self.go_on(*sent, watch).await),
             Once::KeyReused => Once::KeyReused,
-        })
+        }
+    }
+
+    fn check_may_run(&self, model: Option<&str>) -> Result<(), Fault> {
+        if self.engine.is_draining() {
+            return Err(Fault::new(&codes::DRAINING).retry_after(Duration::from_secs(1)));
+        }
+        match model {
+            Some(name) if self.models.resolve(Some(name)).is_none() => Err(Fault::new(&codes::UNKNOWN_MODEL)),
+            _ => Ok(()),
+        }
+    }
+
+    fn new_send(&self, target: SendTarget, request: SendRequest) -> NewSend {
+        NewSend {
+            target,
+            message_id: MessageId(self.ids.next()),
+            content: request.content.into_string(),
+            metadata: request.metadata,
+            turn_id: TurnId(self.ids.next()),
+            reply_id: MessageId(self.ids.next()),
+            model: request.model,
+            withdraw_on_failure: request.withdraw_on_failure,
+            queue_limit: QUEUE_LIMIT,
+            lease: self.engine.lease(),
+            once: request.once,
+            now: self.clock.now(),
+        }
+    }
+
+    /// Stores a message that nobody is to answer.
+    ///
+    /// # Errors
+    /// `ROOM_NOT_FOUND`, `ROOM_ENDED`, `IDEMPOTENCY_KEY_REUSED`, or when the store is away.
+    pub async fn add(
+        &self,
+        room: &Authorized<Room, Write>,
+        request: SendRequest,
+    ) -> Result<Once<Message>, Fault> {
+        let send = self.new_send(SendTarget::Room(room.get().id), request);
+        match self.store.add(send).await? {
+            AddOutcome::Stored(Once::KeyReused) => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
+            AddOutcome::Stored(message) => {
+                self.engine.tell_room(room.get().id).await;
+                Ok(message)
+            }
+            AddOutcome::RoomMissing => Err(Fault::new(&codes::ROOM_NOT_FOUND)),
+            AddOutcome::RoomEnded => Err(Fault::new(&codes::ROOM_ENDED)),
+        }
+    }
+
+    /// A page of a room's messages.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn page(
+        &self,
+        room: &Authorized<Room, Read>,
+        page: PageRequest<i64>,
+    ) -> Result<Page<Message>, Fault> {
+        Ok(self.store.page(room.get().id, page).await?)
+    }
+
+    /// A message of a room.
+    ///
+    /// # Errors
+    /// `MESSAGE_NOT_FOUND`, or when the store is away.
+    pub async fn find<A>(&self, room: &Authorized<Room, A>, message: MessageId) -> Result<Message, Fault> {
+        let found = self.store.find(room.get().id, message).await?;
+        found.ok_or_else(|| Fault::new(&codes::MESSAGE_NOT_FOUND))
+    }
+
+    /// Deletes a message. A turn that is still writing it is stopped first.
+    ///
+    /// # Errors
+    /// `MESSAGE_NOT_FOUND`, or when the store is away.
+    pub async fn delete(&self, room: &Authorized<Room, Write>, message: MessageId) -> Result<(), Fault> {
+        let found = self.find(room, message).await?;
+        if let Some(turn) = found.turn_id {
+            self.engine.end_running(turn).await?;
+        }
+        if self.store.delete(room.get().id, message, self.clock.now()).await? {
+            self.engine.tell_room(room.get().id).await;
+            Ok(())
+        } else {
+            Err(Fault::new(&codes::MESSAGE_NOT_FOUND))
+        }
+    }
+
+    /// Gives a person's message a new reply, and a new text if there is one. The old reply and
+    /// everything said after the message go; turns that still run are stopped first.
+    ///
+    /// # Errors
+    /// `MESSAGE_NOT_FOUND`, `NOT_A_PERSONS_MESSAGE`, `UNKNOWN_MODEL`, `ROOM_ENDED`, `DRAINING`, or
+    /// when the store is away.
+    pub async fn regenerate(
+        &self,
+        room: &Authorized<Room, Write>,
+        message: MessageId,
+        content: Option<CleanText>,
+        model: Option<String>,
+        once: Option<OnceKey>,
+    ) -> Result<Once<Sending>, Fault> {
+        self.check_may_run(model.as_deref())?;
+        let found = self.find(room, message).await?;
+        if found.role != Role::User {
+            return Err(Fault::new(&codes::NOT_A_PERSONS_MESSAGE));
+        }
+        let again = Regenerate {
+            room_id: room.get().id,
+            message_id: message,
+            content: content.map(CleanText::into_string),
+            turn_id: TurnId(self.ids.next()),
+            reply_id: MessageId(self.ids.next()),
+            model,
+            lease: self.engine.lease(),
+            once,
+            now: self.clock.now(),
+        };
+        let messages = self.clone();
+        let work = async move {
+            let watch = messages.engine.watch(again.turn_id);
+            let stored = stored(messages.store.regenerate(again).await?)?;
+            Ok(messages.start_stored(stored, watch).await)
+        };
+        self.of_the_server(work).await
+    }
+
+    /// Gives the message of a turn that has ended a new reply. Only the last turn of a room can be
+    /// retried: what was said after it would be lost.
+    ///
+    /// # Errors
+    /// `NOT_LAST_TURN`, and as [`Messages::regenerate`].
+    pub async fn retry(
+        &self,
+        room: &Authorized<Room, Write>,
+        turn: &Turn,
+        once: Option<OnceKey>,
+    ) -> Result<Once<Sending>, Fault> {
+        let request = PageRequest { limit: 1, order: Order::Descending, part: Part::Start };
+        let last = self.store.page(room.get().id, request).await?;
+        let is_last = |message: &Message| message.id == turn.reply_id || message.id == turn.message_id;
+        if !last.items.first().is_some_and(is_last) {
+            return Err(Fault::new(&codes::NOT_LAST_TURN));
+        }
+        self.regenerate(room, turn.message_id, None, turn.model.clone(), once).await
     }
 
     /// Starts what was stored now, or attaches to what was stored before.
@@ -149,29 +282,40 @@ impl Messages {
         for turn in &sent.interrupted {
             self.engine.stop(*turn).await;
         }
+        self.engine.tell_room(sent.room.id).await;
         if sent.claimed {
             self.engine.start(Claimed { turn: sent.turn.clone(), reply: String::new() });
         }
         Sending { sent, watch, engine: Arc::clone(&self.engine) }
     }
 
-    /// Replaces the text of the person's message of a turn; no new reply is made. Later turns see
-    /// the new text, and nothing shows the old one any more.
+    /// Replaces the text of a person's message; no new reply is made. Later turns see the new text,
+    /// and nothing shows the old one any more.
     ///
     /// # Errors
     /// `MESSAGE_NOT_FOUND`, or when the store is away.
     pub async fn edit(
         &self,
         room: &Authorized<Room, Write>,
-        turn: TurnId,
+        target: EditTarget,
         content: CleanText,
     ) -> Result<Message, Fault> {
-        let edit = Edit {
-            room_id: room.get().id,
-            turn_id: turn,
-            content: content.into_string(),
-            now: self.clock.now(),
-        };
-        self.store.edit(edit).await?.ok_or_else(|| Fault::new(&codes::MESSAGE_NOT_FOUND))
+        let edit =
+            Edit { room_id: room.get().id, target, content: content.into_string(), now: self.clock.now() };
+        let edited = self.store.edit(edit).await?.ok_or_else(|| Fault::new(&codes::MESSAGE_NOT_FOUND))?;
+        self.engine.tell_room(room.get().id).await;
+        Ok(edited)
+    }
+}
+
+/// What was stored, or why nothing was.
+fn stored(outcome: SendOutcome) -> Result<Once<Box<Sent>>, Fault> {
+    match outcome {
+        SendOutcome::Stored(stored) => Ok(stored),
+        SendOutcome::RoomMissing => Err(Fault::new(&codes::ROOM_NOT_FOUND)),
+        SendOutcome::MessageMissing => Err(Fault::new(&codes::MESSAGE_NOT_FOUND)),
+        SendOutcome::RoomEnded => Err(Fault::new(&codes::ROOM_ENDED)),
+        SendOutcome::TurnInProgress => Err(Fault::new(&codes::TURN_IN_PROGRESS)),
+        SendOutcome::QueueFull => Err(Fault::new(&codes::QUEUE_FULL).retry_after(Duration::from_secs(1))),
     }
 }

@@ -5,4 +5,4 @@ pub mod ports;
 mod service;
 
 pub use model::*;
-pub use service::Rooms;
+pub use service::{OpenRoom, Rooms};

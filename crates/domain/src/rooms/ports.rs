@@ -3,9 +3,10 @@
 use super::{Room, RoomKind, TurnPolicy};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
-use crate::ids::{RoomId, RoomRef, UserId};
+use crate::ids::{RoomId, RoomRef, TurnId, UserId};
 use crate::messages::Message;
 use crate::once::{Once, OnceKey};
+use crate::page::{Page, PageRequest};
 use crate::turns::Turn;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -44,6 +45,65 @@ pub struct Conversation {
     pub messages: Vec<Message>,
 }
 
+/// A room's place among its owner's rooms: the time of its last message, or of its opening.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomKey {
+    /// When something was last said, or when the room was opened.
+    pub active_at: Timestamp,
+    /// Breaks ties.
+    pub number: i64,
+}
+
+impl RoomKey {
+    /// The place of a room.
+    #[must_use]
+    pub fn of(room: &Room) -> Self {
+        Self { active_at: room.last_message_at.unwrap_or(room.created_at), number: room.number }
+    }
+}
+
+/// What is to become of a room. A field that is `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct RoomFields {
+    /// Its name.
+    pub name: Option<String>,
+    /// What the model is told first. Another value clears the messages, unless they are to be kept:
+    /// a conversation under one prompt makes little sense under another (contract §3, §8).
+    pub system_prompt: Option<String>,
+    /// Keep the messages though the prompt changes.
+    pub keep_messages: bool,
+    /// The model that answers here; `Some(None)` for the server's default.
+    pub model: Option<Option<String>>,
+    /// What happens to a message that arrives while a turn runs.
+    pub turn_policy: Option<TurnPolicy>,
+    /// The client's own notes, all of them.
+    pub metadata: Option<Map<String, Value>>,
+    /// End the room, if it has not ended.
+    pub end: bool,
+    /// Delete every message.
+    pub clear: bool,
+}
+
+/// A change of one room.
+#[derive(Clone, Debug)]
+pub struct RoomChange {
+    /// Which room.
+    pub room: RoomId,
+    /// What is to become of it.
+    pub fields: RoomFields,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What a change has left.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Changed {
+    /// The room after it.
+    pub room: Room,
+    /// Turns that had not ended and went with the messages; whoever runs them is to be told.
+    pub abandoned: Vec<TurnId>,
+}
+
 /// Rooms.
 #[async_trait]
 pub trait RoomStore: Send + Sync {
@@ -51,7 +111,14 @@ pub trait RoomStore: Send + Sync {
     ///
     /// # Errors
     /// `Conflict` when the public id is taken, or when the owner's session is open already.
-    async fn create(&self, room: NewRoom) -> Result<Room, StoreError>;
+    async fn create(&self, room: NewRoom, once: Option<OnceKey>) -> Result<Once<Room>, StoreError>;
+
+    /// A page of an owner's rooms by [`RoomKey`].
+    async fn page(&self, owner: UserId, page: PageRequest<RoomKey>) -> Result<Page<Room>, StoreError>;
+
+    /// Changes a room's own fields; clears its messages where the change says so. `None` when the
+    /// room is gone.
+    async fn change(&self, change: RoomChange) -> Result<Option<Changed>, StoreError>;
 
     /// The room, whoever owns it.
     async fn find(&self, room: RoomRef) -> Result<Option<Room>, StoreError>;
@@ -61,6 +128,10 @@ pub trait RoomStore: Send + Sync {
 
     /// The room with all its messages, read at one instant.
     async fn conversation(&self, room: RoomId) -> Result<Option<Conversation>, StoreError>;
+
+    /// Those of the rooms that are still there, by number, with all their messages, read at one
+    /// instant: a list of rooms with what was said in them costs one read, not one a room.
+    async fn conversations(&self, rooms: Vec<RoomId>) -> Result<Vec<Conversation>, StoreError>;
 
     /// Ends the owner's open session (004). `None` when none is open; then nothing is kept under the key.
     async fn end_session(

@@ -1,13 +1,20 @@
 //! The use cases of rooms.
 
-use super::Room;
-use super::ports::{Conversation, RoomStore};
+use super::ports::{Conversation, NewRoom, RoomChange, RoomFields, RoomKey, RoomStore};
+use super::{Room, RoomKind, TurnPolicy};
 use crate::access::{Action, Actor, Authorized, Read, Write, authorize};
 use crate::clock::Clock;
-use crate::error::{Fault, codes};
-use crate::ids::{RoomRef, UserId};
+use crate::error::{Fault, StoreError, codes};
+use crate::events::ports::Notice;
+use crate::ids::{Ids, RoomId, RoomRef, UserId};
 use crate::once::{Once, OnceKey};
+use crate::page::{Page, PageRequest};
+use crate::text::CleanText;
 use crate::turns::Engine;
+use crate::turns::ports::Models;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// The use cases of rooms.
@@ -15,10 +22,92 @@ use std::sync::Arc;
 pub struct Rooms {
     pub(crate) store: Arc<dyn RoomStore>,
     pub(crate) engine: Arc<Engine>,
+    pub(crate) models: Arc<dyn Models>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+}
+
+/// A room that somebody wants to open.
+#[derive(Clone, Debug)]
+pub struct OpenRoom {
+    /// Which contract opens it.
+    pub kind: RoomKind,
+    /// The id that a foreign contract's client chose.
+    pub public_id: Option<String>,
+    /// Its name.
+    pub name: CleanText,
+    /// What the model is told before the conversation.
+    pub system_prompt: CleanText,
+    /// The model that answers here.
+    pub model: Option<String>,
+    /// What happens to a message that arrives while a turn runs.
+    pub turn_policy: TurnPolicy,
+    /// The client's own notes.
+    pub metadata: Map<String, Value>,
 }
 
 impl Rooms {
+    /// Opens a room that belongs to `actor`.
+    ///
+    /// # Errors
+    /// `UNKNOWN_MODEL`, `IDEMPOTENCY_KEY_REUSED`, `ROOM_EXISTS` when the public id is taken, or when
+    /// the store is away.
+    pub async fn open(
+        &self,
+        actor: &Actor,
+        open: OpenRoom,
+        once: Option<OnceKey>,
+    ) -> Result<Once<Room>, Fault> {
+        self.check_model(open.model.as_deref())?;
+        let room = NewRoom {
+            id: RoomId(self.ids.next()),
+            kind: open.kind,
+            owner: actor.owner(),
+            public_id: open.public_id,
+            name: open.name.into_string(),
+            system_prompt: open.system_prompt.into_string(),
+            model: open.model,
+            turn_policy: open.turn_policy,
+            metadata: open.metadata,
+            created_at: self.clock.now(),
+        };
+        match self.store.create(room, once).await {
+            Ok(Once::KeyReused) => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
+            Ok(opened) => Ok(opened),
+            Err(StoreError::Conflict(_)) => Err(Fault::new(&codes::ROOM_EXISTS)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn check_model(&self, model: Option<&str>) -> Result<(), Fault> {
+        match model {
+            Some(name) if self.models.resolve(Some(name)).is_none() => Err(Fault::new(&codes::UNKNOWN_MODEL)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A page of an owner's rooms.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn page(&self, owner: UserId, page: PageRequest<RoomKey>) -> Result<Page<Room>, Fault> {
+        Ok(self.store.page(owner, page).await?)
+    }
+
+    /// Changes a room, and stops the turns whose messages go with the change.
+    ///
+    /// # Errors
+    /// `UNKNOWN_MODEL`, `ROOM_NOT_FOUND`, or when the store is away.
+    pub async fn change(&self, room: &Authorized<Room, Write>, fields: RoomFields) -> Result<Room, Fault> {
+        self.check_model(fields.model.as_ref().and_then(|model| model.as_deref()))?;
+        let change = RoomChange { room: room.get().id, fields, now: self.clock.now() };
+        let changed = self.store.change(change).await?;
+        let changed = changed.ok_or_else(|| Fault::new(&codes::ROOM_NOT_FOUND))?;
+        self.engine.abandon(changed.abandoned);
+        self.engine.tell_room(changed.room.id).await;
+        Ok(changed.room)
+    }
+
     /// The room, when `actor` may do `A` to it.
     ///
     /// # Errors
@@ -26,6 +115,24 @@ impl Rooms {
     pub async fn find<A: Action>(&self, actor: &Actor, room: RoomRef) -> Result<Authorized<Room, A>, Fault> {
         let found = self.store.find(room).await?;
         found.and_then(|room| authorize(actor, room)).ok_or_else(|| Fault::new(&codes::ROOM_NOT_FOUND))
+    }
+
+    /// A room that was found before, as it is now.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn again(&self, room: RoomId) -> Result<Option<Room>, Fault> {
+        Ok(self.store.find(RoomRef::Id(room)).await?)
+    }
+
+    /// Hints that the room has changed, from now on: whoever looks after it has asked for them misses
+    /// no change for longer than it takes to come again by itself. Hints may be lost.
+    #[must_use]
+    pub fn hints(&self, room: RoomId) -> BoxStream<'static, ()> {
+        let of_room =
+            move |notice: &Notice| matches!(notice, Notice::Room { room: changed, .. } if *changed == room);
+        let hints = self.engine.notices().filter(move |notice| std::future::ready(of_room(notice)));
+        hints.map(|_| ()).boxed()
     }
 
     /// Every room of an owner, oldest first.
@@ -46,6 +153,18 @@ impl Rooms {
         found.ok_or_else(|| Fault::new(&codes::ROOM_NOT_FOUND))
     }
 
+    /// Rooms with everything said in them, at one instant. Those that were deleted meanwhile are
+    /// left out.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn conversations(&self, rooms: &[&Authorized<Room, Read>]) -> Result<Vec<Conversation>, Fault> {
+        if rooms.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.conversations(rooms.iter().map(|room| room.get().id).collect()).await?)
+    }
+
     /// Ends the owner's open session (004).
     ///
     /// # Errors
@@ -53,7 +172,10 @@ impl Rooms {
     pub async fn end_session(&self, owner: UserId, once: Option<OnceKey>) -> Result<Once<Room>, Fault> {
         let ended = self.store.end_session(owner, once, self.clock.now()).await?;
         match ended {
-            Once::Done(Some(room)) => Ok(Once::Done(room)),
+            Once::Done(Some(room)) => {
+                self.engine.tell_room(room.id).await;
+                Ok(Once::Done(room))
+            }
             Once::Replayed(Some(room)) => Ok(Once::Replayed(room)),
             Once::Done(None) | Once::Replayed(None) => Err(Fault::new(&codes::NO_OPEN_SESSION)),
             Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
@@ -68,6 +190,8 @@ impl Rooms {
         let running = self.store.delete(room.get().id).await?;
         let running = running.ok_or_else(|| Fault::new(&codes::ROOM_NOT_FOUND))?;
         self.engine.abandon(running.iter().map(|turn| turn.id));
+        // Those who read its log find that it is gone.
+        self.engine.tell_room(room.get().id).await;
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::error::{Fault, StoreError, codes};
 use crate::events::ports::{Bus, Notice};
 use crate::ids::{InstanceId, RoomId, TurnId};
+use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -18,6 +19,9 @@ use tokio::sync::watch;
 
 /// How many orphaned turns one sweep takes up.
 const CLAIMS_PER_SWEEP: i64 = 64;
+
+/// A hint's number where whoever hints does not know it: readers look at the log anyway.
+const UNKNOWN_SEQ: i64 = 0;
 
 /// Turns of other instances are looked at this often by those who wait for them.
 const ASK_STORE_EVERY: Duration = Duration::from_millis(250);
@@ -96,6 +100,11 @@ impl Engine {
     #[must_use]
     pub fn lease(&self) -> Lease {
         Lease { owner: self.settings.instance.clone(), lasts: self.settings.lease }
+    }
+
+    /// Hints from every instance, from now on.
+    pub(crate) fn notices(&self) -> BoxStream<'static, Notice> {
+        self.ports.bus.listen()
     }
 
     /// True once the server is about to stop: no new turns.
@@ -292,6 +301,23 @@ impl Engine {
             self.ports.buffer.close(turn, view.turn.fence).await;
         }
         self.registry.settle(turn, Some(Settled::Ended { view: Box::new(view.clone()), version: None }));
+    }
+
+    /// Cancels a turn that has not ended; one that has is left alone.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub(crate) async fn end_running(&self, turn: TurnId) -> Result<(), Fault> {
+        let found = self.ports.store.find(turn).await?;
+        if found.is_some_and(|view| !view.turn.status.is_terminal()) {
+            self.cancel(turn).await?;
+        }
+        Ok(())
+    }
+
+    /// Hints to those who read a room's log that there is more of it.
+    pub(crate) async fn tell_room(&self, room: RoomId) {
+        self.ports.bus.publish(Notice::Room { room, seq: UNKNOWN_SEQ }).await;
     }
 
     /// Tells the runner of a turn, wherever it is, that the store knows of somebody who wants it to stop.

@@ -29,6 +29,20 @@ impl Turns {
         Ok(self.store.find(turn).await?)
     }
 
+    /// True when nothing can follow `after` any more: the turn has ended, and its deltas are no longer
+    /// held, or the reader has all of them and the end too. The end is numbered like one more delta.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn is_over(&self, turn: TurnId, after: Option<TurnEventId>) -> Result<bool, Fault> {
+        let Some(view) = self.store.find(turn).await? else { return Ok(true) };
+        if !view.turn.status.is_terminal() {
+            return Ok(false);
+        }
+        let Some(held) = self.buffer.read(turn, u64::MAX).await else { return Ok(true) };
+        Ok(after.is_some_and(|after| after.fence == view.turn.fence && after.n == held.last + 1))
+    }
+
     /// Waits for the end of a turn, wherever it runs.
     ///
     /// # Errors
@@ -154,7 +168,7 @@ impl Follower {
             Ok(Some(Settled::Ended { view, .. })) if fence.is_some() && self.has_all(fence, &view).await => {
                 self.finish(TurnEvent::Done(view));
             }
-            other => self.finish_with(other),
+            other => self.finish_with(other).await,
         }
     }
 
@@ -162,7 +176,7 @@ impl Follower {
     async fn end_with_a_reset(&mut self, fence: i64) {
         match self.end_or_other_stream(Some(fence)).await {
             Ok(None) => {}
-            other => self.finish_with(other),
+            other => self.finish_with(other).await,
         }
     }
 
@@ -199,11 +213,14 @@ impl Follower {
     }
 
     /// The end for a reader who may have another text than the stored one: that one, then the end.
-    fn finish_with(&mut self, settled: Result<Option<Settled>, Fault>) {
+    async fn finish_with(&mut self, settled: Result<Option<Settled>, Fault>) {
         match settled {
             Ok(Some(Settled::Ended { view, .. })) => {
                 if !view.reply.is_empty() || self.have != Some(0) {
-                    let n = self.at.map_or(0, |at| at.n);
+                    // All that is held of this fence is in the text: resumed, none of it may come again.
+                    let held = self.turns.buffer.read(self.turn, u64::MAX).await;
+                    let held = held.filter(|held| held.fence == view.turn.fence);
+                    let n = held.map_or(self.at.map_or(0, |at| at.n), |held| held.last);
                     let id = TurnEventId { turn: self.turn, fence: view.turn.fence, n };
                     self.waiting.push_back(TurnEvent::Reset { id, text: view.reply.clone() });
                 }

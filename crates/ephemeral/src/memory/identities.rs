@@ -11,14 +11,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// An identity is believed for this long (design §7).
-const BELIEVED: Duration = Duration::from_secs(5);
+/// An identity is believed for this long. An open stream looks once a second, so that a session which was
+/// revoked elsewhere ends its streams within five seconds (design §7).
+const BELIEVED: Duration = Duration::from_secs(4);
 /// At most so many are kept.
 const ENTRIES: u64 = 100_000;
 /// Users share these places. Two in one place forget together, which costs a look at the store.
 const PLACES: usize = 4096;
 
-/// Keeps identities for five seconds.
+/// Keeps identities for four seconds.
 pub struct MemoryIdentities {
     clock: Arc<dyn Clock>,
     entries: Cache<Credential, Entry>,

@@ -1,6 +1,8 @@
 //! The real server over HTTP. One binary, one module a promise.
 
 #[cfg(test)]
+mod ainfo_rooms;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod docs;
@@ -14,6 +16,8 @@ mod fail_points;
 mod kill;
 #[cfg(test)]
 mod layers;
+#[cfg(test)]
+mod native;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! API keys.
 
 use super::fragments::Prepare;
+use super::idempotency::{Begun, Guarded, begin};
 use super::users::UserRow;
-use super::{Db, Store};
+use super::{Conn, Db, Store};
+use crate::error::Abort;
 use crate::schema::{api_keys, users};
 use crate::types::{DbId, DbTime};
 use async_trait::async_trait;
@@ -13,6 +15,7 @@ use maru_domain::accounts::{ApiKey, KeyHash, User};
 use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
 use maru_domain::ids::{KeyId, UserId};
+use maru_domain::once::{Once, OnceKey};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = api_keys, check_for_backend(Db))]
@@ -40,28 +43,43 @@ impl From<KeyRow> for ApiKey {
     }
 }
 
+async fn create(
+    conn: &mut Conn,
+    key: NewKey,
+    once: Option<OnceKey>,
+) -> Result<Once<ApiKey>, Abort<Once<ApiKey>>> {
+    if let Some(once) = &once {
+        match begin(conn, once, Guarded::Key(key.id), key.created_at).await? {
+            Begun::First => {}
+            Begun::Reused => return Ok(Once::KeyReused),
+            Begun::Again(before) => {
+                let made = before.session_id.ok_or(Abort::With(Once::KeyReused))?;
+                let row = api_keys::table.filter(api_keys::id.eq(DbId(made.0)));
+                let row: KeyRow = row.select(KeyRow::as_select()).first(conn).await?;
+                return Ok(Once::Replayed(row.into()));
+            }
+        }
+    }
+    let row: KeyRow = diesel::insert_into(api_keys::table)
+        .values((
+            api_keys::id.eq(DbId(key.id.0)),
+            api_keys::user_id.eq(DbId(key.user_id.0)),
+            api_keys::name.eq(key.name),
+            api_keys::hash.eq(key.hash.to_vec()),
+            api_keys::created_at.eq(DbTime(key.created_at)),
+            api_keys::expires_at.eq(key.expires_at.map(DbTime)),
+        ))
+        .returning(KeyRow::as_returning())
+        .prepared()
+        .get_result(conn)
+        .await?;
+    Ok(Once::Done(row.into()))
+}
+
 #[async_trait]
 impl KeyStore for Store {
-    async fn create(&self, key: NewKey) -> Result<ApiKey, StoreError> {
-        self.write(move |conn| {
-            Box::pin(async move {
-                let row: KeyRow = diesel::insert_into(api_keys::table)
-                    .values((
-                        api_keys::id.eq(DbId(key.id.0)),
-                        api_keys::user_id.eq(DbId(key.user_id.0)),
-                        api_keys::name.eq(key.name),
-                        api_keys::hash.eq(key.hash.to_vec()),
-                        api_keys::created_at.eq(DbTime(key.created_at)),
-                        api_keys::expires_at.eq(key.expires_at.map(DbTime)),
-                    ))
-                    .returning(KeyRow::as_returning())
-                    .prepared()
-                    .get_result(conn)
-                    .await?;
-                Ok(row.into())
-            })
-        })
-        .await
+    async fn create(&self, key: NewKey, once: Option<OnceKey>) -> Result<Once<ApiKey>, StoreError> {
+        self.write(move |conn| Box::pin(create(conn, key, once))).await
     }
 
     async fn identify(&self, hash: KeyHash) -> Result<Option<(ApiKey, User)>, StoreError> {

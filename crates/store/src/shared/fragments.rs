@@ -43,6 +43,21 @@ impl LeaseUntil {
     }
 }
 
+/// When something was last said in a room, or when it was opened. In the words of the index.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub struct ActiveAt;
+
+impl Expression for ActiveAt {
+    type SqlType = sql::Moment;
+}
+
+impl QueryFragment<Db> for ActiveAt {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        out.push_sql("COALESCE(rooms.last_message_at, rooms.created_at)");
+        Ok(())
+    }
+}
+
 impl Expression for Unfinished {
     type SqlType = Bool;
 }
@@ -147,4 +162,4 @@ macro_rules! usable_anywhere {
         }
     )+};
 }
-usable_anywhere!(Unfinished, OpenSession, IsFree, IsNext, LeaseUntil);
+usable_anywhere!(Unfinished, OpenSession, IsFree, IsNext, LeaseUntil, ActiveAt);

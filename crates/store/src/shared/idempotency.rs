@@ -9,13 +9,17 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
-use maru_domain::ids::{RoomId, SessionId, TurnId};
+use maru_domain::ids::{KeyId, RoomId, SessionId, TurnId};
 use maru_domain::once::{KEPT_FOR, KeptAnswer, Once, OnceKey, OnceStore};
 
 /// What the guarded transaction makes.
 pub enum Guarded {
     Turn(TurnId),
     Session(SessionId),
+    /// An API key; its id stands where a session's does.
+    Key(KeyId),
+    /// Nothing: what is done may be done twice without harm.
+    Nothing,
     /// A room, to be named by `note_room` once it is known.
     Room,
 }
@@ -55,7 +59,8 @@ pub async fn begin(conn: &mut Conn, once: &OnceKey, made: Guarded, now: Timestam
     let (turn_id, session_id) = match made {
         Guarded::Turn(id) => (Some(DbId(id.0)), None),
         Guarded::Session(id) => (None, Some(DbId(id.0))),
-        Guarded::Room => (None, None),
+        Guarded::Key(id) => (None, Some(DbId(id.0))),
+        Guarded::Room | Guarded::Nothing => (None, None),
     };
     let expires_at = now.checked_add(KEPT_FOR).unwrap_or(now);
     // A key whose time is over stands for nothing any more, purged or not.
@@ -149,6 +154,25 @@ pub async fn forget_turn(conn: &mut Conn, turn: DbId) -> QueryResult<()> {
     Ok(())
 }
 
+async fn keep(conn: &mut Conn, key: OnceKey, answer: KeptAnswer) -> QueryResult<()> {
+    let row = idempotency::table
+        .filter(idempotency::scope.eq(key.scope))
+        .filter(idempotency::route.eq(key.route))
+        .filter(idempotency::key.eq(key.key))
+        .filter(idempotency::fingerprint.eq(key.fingerprint))
+        // The first answer stands: a retry that came to another must not replace it.
+        .filter(idempotency::status.is_null());
+    diesel::update(row)
+        .set((
+            idempotency::status.eq(Some(i32::from(answer.status))),
+            idempotency::body.eq(Some(answer.body)),
+        ))
+        .prepared()
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 #[async_trait]
 impl OnceStore for Store {
     async fn kept(&self, key: OnceKey, now: Timestamp) -> Result<Once<Option<KeptAnswer>>, StoreError> {
@@ -179,24 +203,14 @@ impl OnceStore for Store {
     }
 
     async fn keep(&self, key: OnceKey, answer: KeptAnswer) -> Result<(), StoreError> {
+        self.write(move |conn| Box::pin(async move { Ok(keep(conn, key, answer).await?) })).await
+    }
+
+    async fn note(&self, key: OnceKey, answer: KeptAnswer, now: Timestamp) -> Result<(), StoreError> {
         self.write(move |conn| {
             Box::pin(async move {
-                let row = idempotency::table
-                    .filter(idempotency::scope.eq(key.scope))
-                    .filter(idempotency::route.eq(key.route))
-                    .filter(idempotency::key.eq(key.key))
-                    .filter(idempotency::fingerprint.eq(key.fingerprint))
-                    // The first answer stands: a retry that came to another must not replace it.
-                    .filter(idempotency::status.is_null());
-                diesel::update(row)
-                    .set((
-                        idempotency::status.eq(Some(i32::from(answer.status))),
-                        idempotency::body.eq(Some(answer.body)),
-                    ))
-                    .prepared()
-                    .execute(conn)
-                    .await?;
-                Ok(())
+                begin(conn, &key, Guarded::Nothing, now).await?;
+                Ok(keep(conn, key, answer).await?)
             })
         })
         .await

@@ -2,6 +2,7 @@
 
 use super::fragments::{LeaseUntil, OpenSession, Prepare, Unfinished};
 use super::idempotency::{Begun, Guarded, begin, note_opened};
+use super::message_changes;
 use super::rooms::RoomRow;
 use super::turns::{TurnRow, view_of};
 use super::{Conn, Db, Store};
@@ -12,13 +13,17 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::RunQueryDsl;
+use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
 use maru_domain::events::RoomEventKind;
 use maru_domain::fail_point;
 use maru_domain::ids::{MessageId, RoomId, TurnId, UserId};
-use maru_domain::messages::ports::{Edit, MessageStore, NewSend, SendOutcome, SendTarget, Sent};
+use maru_domain::messages::ports::{
+    AddOutcome, Edit, MessageStore, NewSend, Regenerate, SendOutcome, SendTarget, Sent,
+};
 use maru_domain::messages::{Message, MessageStatus, Role};
 use maru_domain::once::Once;
+use maru_domain::page::{Page, PageRequest};
 use maru_domain::rooms::ports::NewRoom;
 use maru_domain::rooms::{RoomKind, TurnPolicy};
 use maru_domain::turns::TurnStatus;
@@ -28,9 +33,9 @@ use serde_json::Map;
 #[diesel(table_name = messages, check_for_backend(Db))]
 pub struct MessageRow {
     number: i64,
-    id: DbId,
+    pub id: DbId,
     room_id: DbId,
-    seq: i64,
+    pub seq: i64,
     turn_id: Option<DbId>,
     role: String,
     content: String,
@@ -83,10 +88,10 @@ async fn send(conn: &mut Conn, send: NewSend) -> Sending<SendOutcome> {
     }
     let interrupted = make_way(conn, &send, &room).await?;
     let claimed = interrupted.is_none();
-    let message = insert_message(conn, &send, &room, Role::User, room.last_message_seq - 1).await?;
+    let message = insert_message(conn, &send, room.id, Role::User, room.last_message_seq - 1).await?;
     fail_point!("turn.after_insert");
-    insert_message(conn, &send, &room, Role::Assistant, room.last_message_seq).await?;
-    let turn = insert_turn(conn, &send, &room, claimed).await?;
+    insert_message(conn, &send, room.id, Role::Assistant, room.last_message_seq).await?;
+    let turn = insert_turn(conn, &send, room.id, room.last_message_seq - 1, claimed).await?;
     let events = [
         (RoomEventKind::MessageCreated, send.message_id.0),
         (RoomEventKind::MessageCreated, send.reply_id.0),
@@ -109,13 +114,10 @@ async fn send(conn: &mut Conn, send: NewSend) -> Sending<SendOutcome> {
 /// room's row is locked, so that commits and numbers have one order.
 async fn enter_room(conn: &mut Conn, send: &NewSend) -> Sending<(RoomRow, bool)> {
     match &send.target {
-        SendTarget::Room(id) => match take_numbers(conn, send, DbId(id.0)).await? {
+        SendTarget::Room(id) => match take_numbers(conn, DbId(id.0), 2, 3, send.now).await? {
             Some(row) => Ok((row, false)),
-            None => {
-                let there =
-                    rooms::table.filter(rooms::id.eq(DbId(id.0))).count().get_result::<i64>(conn).await?;
-                Err(Abort::With(if there > 0 { SendOutcome::RoomEnded } else { SendOutcome::RoomMissing }))
-            }
+            None if room_exists(conn, DbId(id.0)).await? => Err(Abort::With(SendOutcome::RoomEnded)),
+            None => Err(Abort::With(SendOutcome::RoomMissing)),
         },
         SendTarget::Session { owner, new_room } => {
             let mut opened = false;
@@ -164,27 +166,37 @@ async fn enter_session(conn: &mut Conn, send: &NewSend, owner: UserId) -> QueryR
         .await
         .optional()?;
     match open {
-        Some(id) => take_numbers(conn, send, id).await,
+        Some(id) => take_numbers(conn, id, 2, 3, send.now).await,
         None => Ok(None),
     }
 }
 
 /// Raises the room's counters; `None` when the room is gone or has ended.
-async fn take_numbers(conn: &mut Conn, send: &NewSend, room: DbId) -> QueryResult<Option<RoomRow>> {
+pub async fn take_numbers(
+    conn: &mut Conn,
+    room: DbId,
+    messages: i64,
+    events: i64,
+    now: Timestamp,
+) -> QueryResult<Option<RoomRow>> {
     diesel::update(rooms::table.filter(rooms::id.eq(room)).filter(rooms::ended_at.is_null()))
         .set((
-            rooms::last_seq.eq(rooms::last_seq + 3),
-            rooms::last_message_seq.eq(rooms::last_message_seq + 2),
-            rooms::message_count.eq(rooms::message_count + 2),
+            rooms::last_seq.eq(rooms::last_seq + events),
+            rooms::last_message_seq.eq(rooms::last_message_seq + messages),
+            rooms::message_count.eq(rooms::message_count + messages),
             rooms::version.eq(rooms::version + 1),
-            rooms::updated_at.eq(DbTime(send.now)),
-            rooms::last_message_at.eq(Some(DbTime(send.now))),
+            rooms::updated_at.eq(DbTime(now)),
+            rooms::last_message_at.eq(Some(DbTime(now))),
         ))
         .returning(RoomRow::as_returning())
         .prepared()
         .get_result(conn)
         .await
         .optional()
+}
+
+pub async fn room_exists(conn: &mut Conn, room: DbId) -> QueryResult<bool> {
+    diesel::select(diesel::dsl::exists(rooms::table.filter(rooms::id.eq(room)))).get_result(conn).await
 }
 
 /// Looks at the turns that are not over. `None` when there are none and the new turn may run at
@@ -216,10 +228,10 @@ async fn make_way(conn: &mut Conn, send: &NewSend, room: &RoomRow) -> Sending<Op
     }
 }
 
-async fn insert_message(
+pub async fn insert_message(
     conn: &mut Conn,
     send: &NewSend,
-    room: &RoomRow,
+    room: DbId,
     role: Role,
     seq: i64,
 ) -> QueryResult<MessageRow> {
@@ -232,7 +244,7 @@ async fn insert_message(
     diesel::insert_into(messages::table)
         .values((
             messages::id.eq(DbId(id.0)),
-            messages::room_id.eq(room.id),
+            messages::room_id.eq(room),
             messages::seq.eq(seq),
             messages::turn_id.eq(Some(DbId(send.turn_id.0))),
             messages::role.eq(role.as_str()),
@@ -248,7 +260,13 @@ async fn insert_message(
         .await
 }
 
-async fn insert_turn(conn: &mut Conn, send: &NewSend, room: &RoomRow, claimed: bool) -> QueryResult<TurnRow> {
+pub async fn insert_turn(
+    conn: &mut Conn,
+    send: &NewSend,
+    room: DbId,
+    position: i64,
+    claimed: bool,
+) -> QueryResult<TurnRow> {
     let first = i32::from(claimed);
     let owner = claimed.then(|| send.lease.owner.0.clone());
     let until = if claimed { LeaseUntil::of(&send.lease) } else { LeaseUntil::none() };
@@ -256,11 +274,11 @@ async fn insert_turn(conn: &mut Conn, send: &NewSend, room: &RoomRow, claimed: b
         .values((
             (
                 turns::id.eq(DbId(send.turn_id.0)),
-                turns::room_id.eq(room.id),
+                turns::room_id.eq(room),
                 turns::status.eq(TurnStatus::Pending.as_str()),
                 turns::message_id.eq(DbId(send.message_id.0)),
                 turns::reply_id.eq(DbId(send.reply_id.0)),
-                turns::position.eq(room.last_message_seq - 1),
+                turns::position.eq(position),
                 turns::model.eq(send.model.clone()),
                 turns::attempt.eq(first),
                 turns::fence.eq(i64::from(first)),
@@ -277,7 +295,7 @@ async fn insert_turn(conn: &mut Conn, send: &NewSend, room: &RoomRow, claimed: b
 }
 
 /// Answers what the first arrival has stored, as it is now.
-async fn replay(conn: &mut Conn, turn: Option<TurnId>, opened: bool) -> Sending<SendOutcome> {
+pub async fn replay(conn: &mut Conn, turn: Option<TurnId>, opened: bool) -> Sending<SendOutcome> {
     let view = match turn {
         Some(turn) => view_of(conn, turn).await?,
         None => None,
@@ -288,11 +306,14 @@ async fn replay(conn: &mut Conn, turn: Option<TurnId>, opened: bool) -> Sending<
         .select(RoomRow::as_select())
         .first(conn)
         .await?;
-    let message: MessageRow = messages::table
+    let message: Option<MessageRow> = messages::table
         .filter(messages::id.eq(DbId(view.turn.message_id.0)))
         .select(MessageRow::as_select())
         .first(conn)
-        .await?;
+        .await
+        .optional()?;
+    // Deleted since: a retry does not bring it back.
+    let Some(message) = message else { return Ok(SendOutcome::MessageMissing) };
     let sent = Sent {
         room: room.try_into()?,
         message: message.try_into()?,
@@ -304,51 +325,33 @@ async fn replay(conn: &mut Conn, turn: Option<TurnId>, opened: bool) -> Sending<
     Ok(SendOutcome::Stored(Once::Replayed(Box::new(sent))))
 }
 
-async fn edit(conn: &mut Conn, edit: Edit) -> Result<Option<Message>, Abort<Option<Message>>> {
-    let room: Option<i64> = diesel::update(rooms::table.filter(rooms::id.eq(DbId(edit.room_id.0))))
-        .set((
-            rooms::version.eq(rooms::version + 1),
-            rooms::last_seq.eq(rooms::last_seq + 1),
-            rooms::updated_at.eq(DbTime(edit.now)),
-        ))
-        .returning(rooms::last_seq)
-        .prepared()
-        .get_result(conn)
-        .await
-        .optional()?;
-    let Some(last_seq) = room else { return Ok(None) };
-    let message: Option<DbId> = turns::table
-        .filter(turns::id.eq(DbId(edit.turn_id.0)))
-        .filter(turns::room_id.eq(DbId(edit.room_id.0)))
-        .select(turns::message_id)
-        .first(conn)
-        .await
-        .optional()?;
-    let message = message.ok_or(Abort::With(None))?;
-    let row: Option<MessageRow> = diesel::update(messages::table.filter(messages::id.eq(message)))
-        .set((
-            messages::content.eq(edit.content),
-            messages::updated_at.eq(DbTime(edit.now)),
-            messages::edited_at.eq(Some(DbTime(edit.now))),
-        ))
-        .returning(MessageRow::as_returning())
-        .prepared()
-        .get_result(conn)
-        .await
-        .optional()?;
-    let row = row.ok_or(Abort::With(None))?;
-    let events = [(RoomEventKind::MessageUpdated, row.id.0)];
-    super::room_events::append(conn, DbId(edit.room_id.0), last_seq, edit.now, &events).await?;
-    Ok(Some(row.try_into()?))
-}
-
 #[async_trait]
 impl MessageStore for Store {
     async fn send(&self, new: NewSend) -> Result<SendOutcome, StoreError> {
         self.write(move |conn| Box::pin(send(conn, new))).await
     }
 
-    async fn edit(&self, new: Edit) -> Result<Option<Message>, StoreError> {
-        self.write(move |conn| Box::pin(edit(conn, new))).await
+    async fn edit(&self, edit: Edit) -> Result<Option<Message>, StoreError> {
+        self.write(move |conn| Box::pin(message_changes::edit(conn, edit))).await
+    }
+
+    async fn add(&self, add: NewSend) -> Result<AddOutcome, StoreError> {
+        self.write(move |conn| Box::pin(message_changes::add(conn, add))).await
+    }
+
+    async fn regenerate(&self, again: Regenerate) -> Result<SendOutcome, StoreError> {
+        self.write(move |conn| Box::pin(message_changes::regenerate(conn, again))).await
+    }
+
+    async fn page(&self, room: RoomId, request: PageRequest<i64>) -> Result<Page<Message>, StoreError> {
+        self.read(move |conn| Box::pin(message_changes::page(conn, room, request))).await
+    }
+
+    async fn find(&self, room: RoomId, message: MessageId) -> Result<Option<Message>, StoreError> {
+        self.read(move |conn| Box::pin(message_changes::find(conn, room, message))).await
+    }
+
+    async fn delete(&self, room: RoomId, message: MessageId, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(move |conn| Box::pin(message_changes::delete(conn, room, message, now))).await
     }
 }

@@ -1,6 +1,6 @@
 //! Rooms.
 
-use super::fragments::{OpenSession, Prepare, Unfinished};
+use super::fragments::{ActiveAt, OpenSession, Prepare, Unfinished};
 use super::idempotency::{Begun, Guarded, begin, note_room};
 use super::messages::MessageRow;
 use super::turns::TurnRow;
@@ -14,11 +14,14 @@ use diesel_async::RunQueryDsl;
 use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
 use maru_domain::events::RoomEventKind;
-use maru_domain::ids::{RoomId, RoomRef, UserId};
+use maru_domain::ids::{RoomId, RoomRef, TurnId, UserId};
+use maru_domain::messages::Message;
 use maru_domain::once::{Once, OnceKey};
-use maru_domain::rooms::ports::{Conversation, NewRoom, RoomStore};
+use maru_domain::page::{Page, PageRequest};
+use maru_domain::rooms::ports::{Changed, Conversation, NewRoom, RoomChange, RoomKey, RoomStore};
 use maru_domain::rooms::{Room, RoomKind, TurnPolicy};
 use maru_domain::turns::Turn;
+use std::collections::HashMap;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = rooms, check_for_backend(Db))]
@@ -126,6 +129,133 @@ pub async fn insert_if_free(conn: &mut Conn, room: NewRoom) -> QueryResult<Optio
         .optional()
 }
 
+async fn create(
+    conn: &mut Conn,
+    room: NewRoom,
+    once: Option<OnceKey>,
+) -> Result<Once<Room>, Abort<Once<Room>>> {
+    if let Some(once) = &once {
+        match begin(conn, once, Guarded::Room, room.created_at).await? {
+            Begun::First => note_room(conn, once, DbId(room.id.0)).await?,
+            Begun::Reused => return Ok(Once::KeyReused),
+            Begun::Again(before) => {
+                let before = before.room_id.ok_or(Abort::With(Once::KeyReused))?;
+                // A room that was deleted since is not made again: the retry is late.
+                let row = by_id(conn, before).await?.ok_or(Abort::With(Once::KeyReused))?;
+                return Ok(Once::Replayed(row.try_into()?));
+            }
+        }
+    }
+    let row: RoomRow = diesel::insert_into(rooms::table)
+        .values(NewRow::from(room))
+        .returning(RoomRow::as_returning())
+        .prepared()
+        .get_result(conn)
+        .await?;
+    Ok(Once::Done(row.try_into()?))
+}
+
+async fn by_id(conn: &mut Conn, id: RoomId) -> QueryResult<Option<RoomRow>> {
+    rooms::table.filter(rooms::id.eq(DbId(id.0))).select(RoomRow::as_select()).first(conn).await.optional()
+}
+
+async fn page(
+    conn: &mut Conn,
+    owner: UserId,
+    request: PageRequest<RoomKey>,
+) -> Result<Page<Room>, Abort<Page<Room>>> {
+    let (beyond, falling) = request.reading();
+    let mut rows = rooms::table
+        .filter(rooms::owner_id.eq(DbId(owner.0)))
+        .limit(request.rows())
+        .select(RoomRow::as_select())
+        .into_boxed();
+    rows = if falling {
+        rows.order((ActiveAt.desc(), rooms::number.desc()))
+    } else {
+        rows.order((ActiveAt.asc(), rooms::number.asc()))
+    };
+    if let Some(key) = beyond {
+        let at = DbTime(key.active_at);
+        rows = if falling {
+            rows.filter(ActiveAt.lt(at).or(ActiveAt.eq(at).and(rooms::number.lt(key.number))))
+        } else {
+            rows.filter(ActiveAt.gt(at).or(ActiveAt.eq(at).and(rooms::number.gt(key.number))))
+        };
+    }
+    let rows: Vec<RoomRow> = rows.load(conn).await?;
+    let items = rows.into_iter().map(Room::try_from).collect::<Result<_, _>>()?;
+    Ok(Page::of(&request, items))
+}
+
+async fn change(conn: &mut Conn, change: RoomChange) -> Result<Option<Changed>, Abort<Option<Changed>>> {
+    let RoomChange { room, fields, now } = change;
+    // Locks the room before it is looked at, so that nobody sends in between.
+    let locked: Option<RoomRow> = diesel::update(rooms::table.filter(rooms::id.eq(DbId(room.0))))
+        .set(rooms::version.eq(rooms::version + 1))
+        .returning(RoomRow::as_returning())
+        .prepared()
+        .get_result(conn)
+        .await
+        .optional()?;
+    let Some(mut row) = locked else { return Ok(None) };
+    let other_prompt = fields.system_prompt.as_ref().is_some_and(|prompt| *prompt != row.system_prompt);
+    let clear = fields.clear || (other_prompt && !fields.keep_messages);
+    let own = fields.name.is_some()
+        || fields.system_prompt.is_some()
+        || fields.model.is_some()
+        || fields.turn_policy.is_some()
+        || fields.metadata.is_some()
+        || (fields.end && row.ended_at.is_none());
+    let abandoned = if clear { clear_messages(conn, row.id).await? } else { Vec::new() };
+    let mut events = Vec::new();
+    if clear {
+        events.push((RoomEventKind::RoomCleared, row.id.0));
+        row.message_count = 0;
+        row.last_message_at = None;
+    }
+    if own {
+        events.push((RoomEventKind::RoomUpdated, row.id.0));
+    }
+    row.name = fields.name.unwrap_or(row.name);
+    row.system_prompt = fields.system_prompt.unwrap_or(row.system_prompt);
+    row.model = fields.model.unwrap_or(row.model);
+    row.turn_policy = fields.turn_policy.map_or(row.turn_policy, |policy| policy.as_str().to_owned());
+    row.metadata = fields.metadata.map_or(row.metadata, DbJson);
+    row.ended_at = if fields.end { row.ended_at.or(Some(DbTime(now))) } else { row.ended_at };
+    row.last_seq += i64::try_from(events.len()).unwrap_or(0);
+    if !events.is_empty() {
+        row.updated_at = DbTime(now);
+    }
+    diesel::update(rooms::table.filter(rooms::id.eq(row.id)))
+        .set((
+            rooms::name.eq(&row.name),
+            rooms::system_prompt.eq(&row.system_prompt),
+            rooms::model.eq(&row.model),
+            rooms::turn_policy.eq(&row.turn_policy),
+            rooms::metadata.eq(&row.metadata),
+            rooms::ended_at.eq(row.ended_at),
+            rooms::updated_at.eq(row.updated_at),
+            rooms::last_message_at.eq(row.last_message_at),
+            rooms::message_count.eq(row.message_count),
+            rooms::last_seq.eq(row.last_seq),
+        ))
+        .prepared()
+        .execute(conn)
+        .await?;
+    super::room_events::append(conn, row.id, row.last_seq, now, &events).await?;
+    Ok(Some(Changed { room: row.try_into()?, abandoned }))
+}
+
+/// Deletes what was said in a room, and its turns; answers those that had not ended.
+async fn clear_messages(conn: &mut Conn, room: DbId) -> QueryResult<Vec<TurnId>> {
+    let running: Vec<DbId> =
+        turns::table.filter(turns::room_id.eq(room)).filter(Unfinished).select(turns::id).load(conn).await?;
+    diesel::delete(turns::table.filter(turns::room_id.eq(room))).execute(conn).await?;
+    diesel::delete(messages::table.filter(messages::room_id.eq(room))).execute(conn).await?;
+    Ok(running.into_iter().map(|id| TurnId(id.0)).collect())
+}
+
 async fn conversation(
     conn: &mut Conn,
     id: RoomId,
@@ -145,6 +275,40 @@ async fn conversation(
         .await?;
     let messages = rows.into_iter().map(TryInto::try_into).collect::<Result<_, StoreError>>()?;
     Ok(Some(Conversation { room: room.try_into()?, messages }))
+}
+
+/// How many rooms one statement names; SQLite takes 32,766 values at most.
+const ROOMS_AT_ONCE: usize = 1_000;
+
+async fn conversations(
+    conn: &mut Conn,
+    ids: Vec<RoomId>,
+) -> Result<Vec<Conversation>, Abort<Vec<Conversation>>> {
+    let ids: Vec<DbId> = ids.into_iter().map(|id| DbId(id.0)).collect();
+    let mut found: HashMap<RoomId, Conversation> = HashMap::with_capacity(ids.len());
+    for ids in ids.chunks(ROOMS_AT_ONCE) {
+        let rows: Vec<RoomRow> =
+            rooms::table.filter(rooms::id.eq_any(ids)).select(RoomRow::as_select()).load(conn).await?;
+        for row in rows {
+            let room = Room::try_from(row)?;
+            found.insert(room.id, Conversation { room, messages: Vec::new() });
+        }
+        let rows: Vec<MessageRow> = messages::table
+            .filter(messages::room_id.eq_any(ids))
+            .order((messages::room_id.asc(), messages::seq.asc()))
+            .select(MessageRow::as_select())
+            .load(conn)
+            .await?;
+        for row in rows {
+            let message = Message::try_from(row)?;
+            if let Some(conversation) = found.get_mut(&message.room_id) {
+                conversation.messages.push(message);
+            }
+        }
+    }
+    let mut found: Vec<Conversation> = found.into_values().collect();
+    found.sort_unstable_by_key(|conversation| conversation.room.number);
+    Ok(found)
 }
 
 type SessionEnd = Once<Option<Room>>;
@@ -171,9 +335,7 @@ async fn end_session(
             }
         }
     }
-    let open = rooms::table
-        .filter(rooms::owner_id.eq(DbId(owner.0)))
-        .filter(OpenSession);
+    let open = rooms::table.filter(rooms::owner_id.eq(DbId(owner.0))).filter(OpenSession);
     let row: Option<RoomRow> = diesel::update(open)
         .set((
             rooms::ended_at.eq(Some(DbTime(now))),
@@ -198,19 +360,16 @@ async fn end_session(
 
 #[async_trait]
 impl RoomStore for Store {
-    async fn create(&self, room: NewRoom) -> Result<Room, StoreError> {
-        self.write(move |conn| {
-            Box::pin(async move {
-                let row: RoomRow = diesel::insert_into(rooms::table)
-                    .values(NewRow::from(room))
-                    .returning(RoomRow::as_returning())
-                    .prepared()
-                    .get_result(conn)
-                    .await?;
-                Ok(row.try_into()?)
-            })
-        })
-        .await
+    async fn create(&self, room: NewRoom, once: Option<OnceKey>) -> Result<Once<Room>, StoreError> {
+        self.write(move |conn| Box::pin(create(conn, room, once))).await
+    }
+
+    async fn page(&self, owner: UserId, request: PageRequest<RoomKey>) -> Result<Page<Room>, StoreError> {
+        self.read(move |conn| Box::pin(page(conn, owner, request))).await
+    }
+
+    async fn change(&self, new: RoomChange) -> Result<Option<Changed>, StoreError> {
+        self.write(move |conn| Box::pin(change(conn, new))).await
     }
 
     async fn find(&self, room: RoomRef) -> Result<Option<Room>, StoreError> {
@@ -249,6 +408,10 @@ impl RoomStore for Store {
 
     async fn conversation(&self, room: RoomId) -> Result<Option<Conversation>, StoreError> {
         self.snapshot(move |conn| Box::pin(conversation(conn, room))).await
+    }
+
+    async fn conversations(&self, rooms: Vec<RoomId>) -> Result<Vec<Conversation>, StoreError> {
+        self.snapshot(move |conn| Box::pin(conversations(conn, rooms))).await
     }
 
     async fn end_session(

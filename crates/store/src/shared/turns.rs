@@ -67,15 +67,20 @@ impl TryFrom<TurnRow> for Turn {
 }
 
 pub async fn view_of(conn: &mut Conn, turn: TurnId) -> Result<Option<TurnView>, StoreError> {
-    let found: Option<(TurnRow, String)> = turns::table
-        .inner_join(messages::table.on(messages::id.eq(turns::reply_id)))
+    let found: Option<(TurnRow, Option<String>)> = turns::table
+        .left_join(messages::table.on(messages::id.eq(turns::reply_id)))
         .filter(turns::id.eq(DbId(turn.0)))
-        .select((TurnRow::as_select(), messages::content))
+        .select((TurnRow::as_select(), messages::content.nullable()))
         .first(conn)
         .await
         .optional()
         .map_err(crate::error::from_diesel)?;
-    found.map(|(row, reply)| Ok(TurnView { turn: row.try_into()?, reply })).transpose()
+    found
+        .map(|(row, reply)| {
+            // A turn whose reply was deleted is still a turn.
+            Ok(TurnView { turn: row.try_into()?, reply: reply.unwrap_or_default() })
+        })
+        .transpose()
 }
 
 type Claims = Vec<Claimed>;

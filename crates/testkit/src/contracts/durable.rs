@@ -280,9 +280,14 @@ pub async fn session(store: &StorePorts, user: &User, from: i64) -> Session {
     done(store.sessions.open(user.id, new_session(from), None).await)
 }
 
+/// Opens a room, which must succeed.
+pub async fn opened(store: &StorePorts, new: NewRoom) -> Room {
+    done(store.rooms.create(new, None).await)
+}
+
 /// Makes a native room of nobody's.
 pub async fn room(store: &StorePorts) -> Room {
-    ok(store.rooms.create(new_room()).await)
+    opened(store, new_room()).await
 }
 
 /// The room as it is now.

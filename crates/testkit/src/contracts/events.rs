@@ -6,7 +6,7 @@ use super::durable::{
 };
 use maru_domain::events::RoomEventKind;
 use maru_domain::ids::RoomId;
-use maru_domain::messages::ports::Edit;
+use maru_domain::messages::ports::{Edit, EditTarget};
 
 /// Names the tests of room events for an expression that opens an empty [`TestStore`].
 #[macro_export]
@@ -49,7 +49,12 @@ pub async fn every_change_is_an_event(store: TestStore) {
     let first = sent(&store, send_to_session(ann.id, "one")).await;
     kept(&store, &first.turn, "ei").await;
     complete(&store, &first.turn, "eins").await;
-    let edit = Edit { room_id: first.room.id, turn_id: first.turn.id, content: "ONE".into(), now: at(21) };
+    let edit = Edit {
+        room_id: first.room.id,
+        target: EditTarget::Turn(first.turn.id),
+        content: "ONE".into(),
+        now: at(21),
+    };
     there(store.messages.edit(edit).await);
     let second = sent(&store, send_to_session(ann.id, "two")).await;
     there(store.turns.finish(withdrawal(&second.turn)).await);

@@ -1,9 +1,10 @@
 //! The contract of [`KeyStore`](maru_domain::accounts::ports::KeyStore).
 
-use super::durable::{TestStore, at, conflict, id, ok, there, user};
+use super::durable::{TestStore, at, conflict, done, id, ok, once, other_body, replayed, there, user};
 use maru_domain::accounts::User;
 use maru_domain::accounts::ports::NewKey;
 use maru_domain::ids::{KeyId, UserId};
+use maru_domain::once::Once;
 
 /// Names the tests of API keys for an expression that opens an empty [`TestStore`].
 #[macro_export]
@@ -13,6 +14,7 @@ macro_rules! keys_contract {
             a_key_is_known_by_its_hash,
             a_hash_is_taken_once,
             keys_are_listed_newest_first,
+            a_key_made_twice_under_a_key_is_one,
             only_the_owner_revokes_a_key_and_once,
             the_time_of_the_last_use_of_a_key_is_noted,
         );
@@ -34,7 +36,7 @@ fn new_key(user: &User, hash: u8, made: i64) -> NewKey {
 pub async fn a_key_is_known_by_its_hash(store: TestStore) {
     let ann = user(&store, "ann").await;
     let new = NewKey { expires_at: Some(at(5)), ..new_key(&ann, 1, 0) };
-    let key = ok(store.keys.create(new.clone()).await);
+    let key = done(store.keys.create(new.clone(), None).await);
     assert_eq!((key.id, key.user_id, key.name.as_str()), (new.id, ann.id, new.name.as_str()));
     assert_eq!((key.created_at, key.expires_at), (new.created_at, new.expires_at));
     assert_eq!((key.last_used_at, key.revoked_at), (None, None));
@@ -49,22 +51,22 @@ pub async fn a_key_is_known_by_its_hash(store: TestStore) {
 /// And a key without a user is none.
 pub async fn a_hash_is_taken_once(store: TestStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
-    ok(store.keys.create(new_key(&ann, 1, 0)).await);
-    assert_eq!(conflict(store.keys.create(new_key(&bob, 1, 0)).await), "api_keys_hash_key");
+    done(store.keys.create(new_key(&ann, 1, 0), None).await);
+    assert_eq!(conflict(store.keys.create(new_key(&bob, 1, 0), None).await), "api_keys_hash_key");
     assert_eq!(ok(store.keys.list(bob.id).await), []);
-    assert!(store.keys.create(NewKey { user_id: UserId(id()), ..new_key(&ann, 2, 0) }).await.is_err());
+    assert!(store.keys.create(NewKey { user_id: UserId(id()), ..new_key(&ann, 2, 0) }, None).await.is_err());
 }
 
 /// Neither the revoked nor somebody else's; the expired stay, so that their owner can see why.
 pub async fn keys_are_listed_newest_first(store: TestStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
-    ok(store.keys.create(new_key(&bob, 9, 5)).await);
+    done(store.keys.create(new_key(&bob, 9, 5), None).await);
     let mut keys = Vec::new();
     for (hash, made) in [(1, 0), (2, 7), (3, 3), (4, 3)] {
-        keys.push(ok(store.keys.create(new_key(&ann, hash, made)).await));
+        keys.push(done(store.keys.create(new_key(&ann, hash, made), None).await));
     }
     let expired = NewKey { expires_at: Some(at(-9)), ..new_key(&ann, 5, -10) };
-    let expired = ok(store.keys.create(expired).await);
+    let expired = done(store.keys.create(expired, None).await);
     assert!(ok(store.keys.revoke(ann.id, keys[0].id, at(9)).await));
     let [_, newest, one, twin] = &keys[..] else { panic!("four keys") };
     assert_eq!(ok(store.keys.list(ann.id).await), [newest.clone(), twin.clone(), one.clone(), expired]);
@@ -73,7 +75,7 @@ pub async fn keys_are_listed_newest_first(store: TestStore) {
 /// The first end stands.
 pub async fn only_the_owner_revokes_a_key_and_once(store: TestStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
-    let key = ok(store.keys.create(new_key(&ann, 1, 0)).await);
+    let key = done(store.keys.create(new_key(&ann, 1, 0), None).await);
     assert!(!ok(store.keys.revoke(bob.id, key.id, at(1)).await));
     assert!(!ok(store.keys.revoke(ann.id, KeyId(id()), at(1)).await));
     assert!(ok(store.keys.revoke(ann.id, key.id, at(2)).await));
@@ -84,8 +86,19 @@ pub async fn only_the_owner_revokes_a_key_and_once(store: TestStore) {
 /// A key that is gone is no error.
 pub async fn the_time_of_the_last_use_of_a_key_is_noted(store: TestStore) {
     let ann = user(&store, "ann").await;
-    let key = ok(store.keys.create(new_key(&ann, 1, 0)).await);
+    let key = done(store.keys.create(new_key(&ann, 1, 0), None).await);
     ok(store.keys.touch(key.id, at(8)).await);
     ok(store.keys.touch(KeyId(id()), at(9)).await);
     assert_eq!(there(store.keys.identify([1; 32]).await).0.last_used_at, Some(at(8)));
+}
+
+/// And it is told that it is the same one; another body makes none.
+pub async fn a_key_made_twice_under_a_key_is_one(store: TestStore) {
+    let ann = user(&store, "ann").await;
+    let first = done(store.keys.create(new_key(&ann, 1, 0), Some(once("make"))).await);
+    let again = replayed(store.keys.create(new_key(&ann, 2, 0), Some(once("make"))).await);
+    assert_eq!(again, first);
+    let reused = ok(store.keys.create(new_key(&ann, 3, 0), Some(other_body(&once("make")))).await);
+    assert_eq!(reused, Once::KeyReused);
+    assert_eq!(ok(store.keys.list(ann.id).await), [first]);
 }

@@ -1,11 +1,13 @@
 //! The contract of [`MessageStore`](maru_domain::messages::ports::MessageStore).
 
+mod changes;
 mod edit;
 mod policy;
 mod send;
 mod session;
 mod storm;
 
+pub use changes::*;
 pub use edit::*;
 pub use policy::*;
 pub use send::*;
@@ -37,6 +39,15 @@ macro_rules! messages_contract {
             an_edit_of_an_ended_room_is_allowed,
             an_edit_of_what_is_not_there_leaves_no_trace,
             edits_and_sends_at_once_are_all_numbered,
+            a_message_may_stand_alone,
+            adding_twice_under_a_key_stores_one,
+            messages_are_paged_both_ways,
+            a_deleted_message_leaves_the_others,
+            a_new_reply_takes_the_place_of_what_followed,
+            a_new_reply_waits_for_the_turns_before_it,
+            a_new_reply_under_a_key_is_made_once,
+            a_new_reply_for_nothing_leaves_no_trace,
+            a_replay_does_not_bring_a_deleted_message_back,
             four_thousand_sends_of_two_thousand_keys,
         );
     };

@@ -15,6 +15,7 @@ macro_rules! once_contract {
             an_answer_without_a_key_is_not_kept,
             an_answer_is_forgotten_after_a_day,
             old_keys_are_purged,
+            an_answer_may_be_noted_without_a_transaction,
         );
     };
 }
@@ -107,4 +108,20 @@ pub async fn old_keys_are_purged(store: TestStore) {
     assert_eq!(ok(store.once.purge(at(3 * DAY)).await), 6);
     assert_eq!(sound(&store, room).await.messages.len(), 20);
     sent(&store, keyed(4)).await;
+}
+
+/// For what may be done twice without harm: the first answer stands there, too.
+pub async fn an_answer_may_be_noted_without_a_transaction(store: TestStore) {
+    let key = once("noted");
+    ok(store.once.note(key.clone(), answer(204, ""), at(10)).await);
+    assert_eq!(ok(store.once.kept(key.clone(), at(11)).await), Once::Replayed(Some(answer(204, ""))));
+    ok(store.once.note(key.clone(), answer(200, "{}"), at(12)).await);
+    assert_eq!(ok(store.once.kept(key.clone(), at(13)).await), Once::Replayed(Some(answer(204, ""))));
+    assert_eq!(ok(store.once.kept(other_body(&key), at(13)).await), Once::KeyReused);
+    ok(store.once.note(other_body(&key), answer(200, "{}"), at(14)).await);
+    assert_eq!(ok(store.once.kept(key.clone(), at(15)).await), Once::Replayed(Some(answer(204, ""))));
+    // After a day it stands for nothing, and may be noted anew.
+    ok(store.once.note(other_body(&key), answer(200, "{}"), at(10 + DAY)).await);
+    let noted = ok(store.once.kept(other_body(&key), at(11 + DAY)).await);
+    assert_eq!(noted, Once::Replayed(Some(answer(200, "{}"))));
 }

@@ -1,10 +1,14 @@
 //! The contract of [`RoomStore`](maru_domain::rooms::ports::RoomStore).
 
+mod change;
 mod end;
 mod fields;
+mod pages;
 
+pub use change::*;
 pub use end::*;
 pub use fields::*;
+pub use pages::*;
 
 /// Names the tests of rooms for an expression that opens an empty [`TestStore`](super::durable::TestStore).
 #[macro_export]
@@ -19,6 +23,7 @@ macro_rules! rooms_contract {
             times_are_kept_to_the_microsecond,
             notes_are_kept_as_they_are,
             a_conversation_is_told_from_the_oldest_message_on,
+            conversations_are_told_together_as_each_alone,
             the_open_session_is_ended,
             ending_nothing_keeps_no_key,
             ending_twice_under_a_key_ends_one_session,
@@ -27,6 +32,15 @@ macro_rules! rooms_contract {
             a_deleted_room_takes_everything_along,
             deleting_tells_the_turns_that_had_not_ended,
             a_turn_sent_while_its_room_is_deleted_is_told,
+            opening_twice_under_a_key_opens_one_room,
+            opening_at_once_under_a_key_opens_one_room,
+            a_room_that_is_refused_keeps_no_key,
+            rooms_are_paged_by_activity_both_ways,
+            a_cursor_outlives_its_room,
+            a_change_touches_the_named_fields_only,
+            another_prompt_clears_the_messages,
+            clearing_leaves_an_empty_room,
+            a_room_is_ended_once,
         );
     };
 }

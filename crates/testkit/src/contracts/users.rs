@@ -1,8 +1,8 @@
 //! The contract of [`UserStore`](maru_domain::accounts::ports::UserStore).
 
 use super::durable::{
-    TestStore, at, conflict, done, exchange, id, new_room, new_session, new_user, ok, once, other_body,
-    patiently, replayed, room, session, sound, there, user,
+    TestStore, at, conflict, done, exchange, id, new_room, new_session, new_user, ok, once, opened,
+    other_body, patiently, replayed, room, session, sound, there, user,
 };
 use maru_domain::accounts::ports::NewKey;
 use maru_domain::error::StoreError;
@@ -235,7 +235,7 @@ pub async fn a_deleted_user_takes_everything_along(store: TestStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
     let mut rooms = Vec::new();
     for owner in [&ann, &bob] {
-        let room = ok(store.rooms.create(NewRoom { owner: Some(owner.id), ..new_room() }).await);
+        let room = opened(&store, NewRoom { owner: Some(owner.id), ..new_room() }).await;
         let sent = exchange(&store, room.id, "question", "answer").await;
         rooms.push((room, sent, session(&store, owner, 0).await));
     }
@@ -249,7 +249,7 @@ pub async fn a_deleted_user_takes_everything_along(store: TestStore) {
             created_at: at(0),
             expires_at: None,
         };
-        ok(store.keys.create(key).await);
+        done(store.keys.create(key, None).await);
     }
     assert!(ok(store.users.delete(ann.id).await));
     let (room, sent, session) = &rooms[0];

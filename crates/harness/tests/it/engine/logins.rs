@@ -3,6 +3,7 @@
 use super::world::{Setup, World};
 use async_trait::async_trait;
 use maru_domain::accounts::ports::{HashError, NewUser, PasswordCheck, PasswordHasher};
+use maru_domain::clock::Clock;
 use maru_domain::ids::{Ids, UserId};
 use maru_domain::once::Once;
 use secrecy::SecretString;

@@ -154,7 +154,7 @@ impl World {
             metadata: Map::new(),
             created_at: self.clock.now(),
         };
-        self.store.ports.rooms.create(room).await.unwrap();
+        self.store.ports.rooms.create(room, None).await.unwrap();
         id
     }
 

@@ -6,7 +6,7 @@ use super::super::durable::{
 };
 use maru_domain::events::RoomEventKind;
 use maru_domain::ids::{RoomId, TurnId};
-use maru_domain::messages::ports::{Edit, NewSend};
+use maru_domain::messages::ports::{Edit, EditTarget, NewSend};
 use tokio::task::JoinSet;
 
 /// Nothing else of it changes, and there is no new reply.
@@ -15,7 +15,12 @@ pub async fn an_edit_replaces_the_text_of_the_person(store: TestStore) {
     let first = exchange(&store, room.id, "one", "eins").await;
     exchange(&store, room.id, "two", "zwei").await;
     let before = sound(&store, room.id).await;
-    let edit = Edit { room_id: room.id, turn_id: first.turn.id, content: "1'\"😀".into(), now: at(50) };
+    let edit = Edit {
+        room_id: room.id,
+        target: EditTarget::Turn(first.turn.id),
+        content: "1'\"😀".into(),
+        now: at(50),
+    };
     let edited = there(store.messages.edit(edit).await);
     let mut expected = before.clone();
     expected.messages[0].content = "1'\"😀".into();
@@ -37,7 +42,12 @@ pub async fn an_edit_of_an_ended_room_is_allowed(store: TestStore) {
     let ann = user(&store, "ann").await;
     let said = sent(&store, send_to_session(ann.id, "one")).await;
     done(store.rooms.end_session(ann.id, None, at(30)).await);
-    let edit = Edit { room_id: said.room.id, turn_id: said.turn.id, content: "two".into(), now: at(50) };
+    let edit = Edit {
+        room_id: said.room.id,
+        target: EditTarget::Turn(said.turn.id),
+        content: "two".into(),
+        now: at(50),
+    };
     assert_eq!(there(store.messages.edit(edit).await).content, "two");
     sound(&store, said.room.id).await;
 }
@@ -54,7 +64,7 @@ pub async fn an_edit_of_what_is_not_there_leaves_no_trace(store: TestStore) {
         (one.id, elsewhere.turn.id),
         (one.id, TurnId(here.message.id.0)),
     ] {
-        let edit = Edit { room_id, turn_id, content: "no".into(), now: at(50) };
+        let edit = Edit { room_id, target: EditTarget::Turn(turn_id), content: "no".into(), now: at(50) };
         assert_eq!(ok(store.messages.edit(edit).await), None);
     }
     assert_eq!((sound(&store, one.id).await, sound(&store, other.id).await), before);
@@ -68,8 +78,12 @@ pub async fn edits_and_sends_at_once_are_all_numbered(store: TestStore) {
     let mut calls = JoinSet::new();
     for number in 0..40 {
         let messages = store.messages.clone();
-        let edit =
-            Edit { room_id: room.id, turn_id: first.turn.id, content: format!("{number}"), now: at(50) };
+        let edit = Edit {
+            room_id: room.id,
+            target: EditTarget::Turn(first.turn.id),
+            content: format!("{number}"),
+            now: at(50),
+        };
         let send = NewSend { queue_limit: 100, ..send_to(room.id, "more") };
         calls.spawn(async move {
             if number % 2 == 0 {

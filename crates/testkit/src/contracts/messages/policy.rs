@@ -1,8 +1,8 @@
 //! What happens to a message that arrives while a turn runs.
 
 use super::super::durable::{
-    LONG, TestStore, complete, exchange, lease, new_room, ok, once, partial, places, send_to, sent, sound,
-    turn_now,
+    LONG, TestStore, complete, exchange, lease, new_room, ok, once, opened, partial, places, send_to, sent,
+    sound, turn_now,
 };
 use maru_domain::ids::RoomId;
 use maru_domain::messages::ports::{NewSend, SendOutcome};
@@ -13,7 +13,7 @@ use maru_domain::services::StorePorts;
 use maru_domain::turns::ports::Written;
 
 async fn room_of(store: &StorePorts, turn_policy: TurnPolicy) -> Room {
-    ok(store.rooms.create(NewRoom { turn_policy, ..new_room() }).await)
+    opened(&store, NewRoom { turn_policy, ..new_room() }).await
 }
 
 /// Refused, with nothing left behind: the key does for another try.

@@ -1,12 +1,12 @@
 //! One transaction for the message, its reply-to-be, its turn, the events and the key.
 
 use super::super::durable::{
-    TestStore, at, complete, conflict, done, events, id, kept, new_room, ok, once, other_body, room,
+    TestStore, at, complete, conflict, done, events, id, kept, new_room, ok, once, opened, other_body, room,
     room_now, send_to, send_to_session, sent, sent_again, sound, there, turn_now, user,
 };
 use maru_domain::events::{RoomEvent, RoomEventKind};
 use maru_domain::ids::RoomId;
-use maru_domain::messages::ports::{Edit, NewSend, SendOutcome};
+use maru_domain::messages::ports::{Edit, EditTarget, NewSend, SendOutcome};
 use maru_domain::messages::{MessageStatus, Role};
 use maru_domain::once::Once;
 use maru_domain::rooms::ports::NewRoom;
@@ -113,7 +113,12 @@ pub async fn a_replay_tells_how_it_stands_now(store: TestStore) {
     let first = sent(&store, keyed()).await;
     assert!(first.opened && first.claimed);
     complete(&store, &first.turn, "hi").await;
-    let edit = Edit { room_id: first.room.id, turn_id: first.turn.id, content: "hullo".into(), now: at(40) };
+    let edit = Edit {
+        room_id: first.room.id,
+        target: EditTarget::Turn(first.turn.id),
+        content: "hullo".into(),
+        now: at(40),
+    };
     ok(store.messages.edit(edit).await);
     let second = sent(&store, send_to_session(ann.id, "more")).await;
     let again = sent_again(&store, keyed()).await;
@@ -161,7 +166,7 @@ pub async fn a_refused_send_leaves_no_trace(store: TestStore) {
         assert_eq!(ok(store.messages.send(send.clone()).await), refusal);
         assert_eq!(ok(store.once.kept(once(key), at(10)).await), Once::Done(None));
         assert!(ok(store.turns.find(send.turn_id).await).is_none());
-        let another = ok(store.rooms.create(new_room()).await);
+        let another = opened(&store, new_room()).await;
         let next = NewSend { once: Some(other_body(&once(key))), ..send_to(another.id, "next") };
         assert_eq!(sent(&store, next).await.message.seq, 1);
     }
@@ -186,5 +191,5 @@ pub async fn an_id_that_is_taken_leaves_no_trace(store: TestStore) {
     }
     assert_eq!(sent(&store, new()).await.message.seq, 3);
     let named = NewRoom { id: room.id, ..new_room() };
-    conflict(store.rooms.create(named).await);
+    conflict(store.rooms.create(named, None).await);
 }

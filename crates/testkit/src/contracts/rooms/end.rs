@@ -2,8 +2,8 @@
 
 use super::super::durable::{
     LONG, TestStore, at, complete, done, ending, events, exchange, id, kept, kinds_after, lease, new_room,
-    ok, once, other_body, partial, patiently, replayed, room, room_now, send_to, send_to_session, sent,
-    sound, user,
+    ok, once, opened, other_body, partial, patiently, replayed, room, room_now, send_to, send_to_session,
+    sent, sound, user,
 };
 use maru_domain::events::RoomEventKind;
 use maru_domain::ids::{RoomId, RoomRef, TurnId};
@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 /// Nobody else's, and no other room of the owner.
 pub async fn the_open_session_is_ended(store: TestStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
-    let native = ok(store.rooms.create(NewRoom { owner: Some(ann.id), ..new_room() }).await);
+    let native = opened(&store, NewRoom { owner: Some(ann.id), ..new_room() }).await;
     let others = sent(&store, send_to_session(bob.id, "hello")).await;
     let open = sent(&store, send_to_session(ann.id, "hello")).await;
     let ended =

@@ -1,8 +1,8 @@
 //! What a room is made of, and which rooms there may be.
 
 use super::super::durable::{
-    TestStore, at, complete, conflict, exchange, id, kept, micros, new_room, ok, places, room_now, send_to,
-    sent, sound, there, user,
+    TestStore, at, complete, conflict, exchange, id, kept, micros, new_room, ok, opened, places, room_now,
+    send_to, sent, sound, there, user,
 };
 use maru_domain::clock::Timestamp;
 use maru_domain::ids::{RoomId, RoomRef, UserId};
@@ -37,7 +37,7 @@ pub async fn a_room_is_found_by_id_and_by_number(store: TestStore) {
             metadata: object(json!({"a": 1})),
             ..new_room()
         };
-        let room = ok(store.rooms.create(new.clone()).await);
+        let room = opened(&store, new.clone()).await;
         assert_eq!(
             (room.id, room.kind, room.owner, room.turn_policy),
             (new.id, kind, new.owner, turn_policy)
@@ -59,10 +59,10 @@ pub async fn a_room_is_found_by_id_and_by_number(store: TestStore) {
 /// As many as there are visitors; an owner has to exist.
 pub async fn a_room_may_be_nobodys(store: TestStore) {
     for _ in 0..3 {
-        assert_eq!(ok(store.rooms.create(new_room()).await).owner, None);
+        assert_eq!(opened(&store, new_room()).await.owner, None);
     }
     let lost = NewRoom { owner: Some(UserId(id())), ..new_room() };
-    assert!(store.rooms.create(lost.clone()).await.is_err());
+    assert!(store.rooms.create(lost.clone(), None).await.is_err());
     assert!(ok(store.rooms.find(RoomRef::Id(lost.id)).await).is_none());
 }
 
@@ -72,9 +72,9 @@ pub async fn rooms_of_an_owner_are_listed_by_number(store: TestStore) {
     let mut rooms = Vec::new();
     for made in [5, 3, 3, 9, 1] {
         let new = NewRoom { owner: Some(ann.id), created_at: at(made), ..new_room() };
-        rooms.push(ok(store.rooms.create(new).await));
-        ok(store.rooms.create(NewRoom { owner: Some(bob.id), ..new_room() }).await);
-        ok(store.rooms.create(new_room()).await);
+        rooms.push(opened(&store, new).await);
+        opened(&store, NewRoom { owner: Some(bob.id), ..new_room() }).await;
+        opened(&store, new_room()).await;
     }
     assert!(rooms.is_sorted_by_key(|room| room.number));
     assert_eq!(ok(store.rooms.owned(ann.id).await), rooms);
@@ -91,31 +91,31 @@ pub async fn a_foreign_id_is_unique_for_its_owner_and_kind(store: TestStore) {
         ..new_room()
     };
     for owner in [Some(ann.id), Some(bob.id), None] {
-        let first = ok(store.rooms.create(plc(owner, "line 1")).await);
+        let first = opened(&store, plc(owner, "line 1")).await;
         let rule =
             if owner.is_some() { "rooms_kind_owner_id_public_id_key" } else { "rooms_kind_public_id_key" };
-        assert_eq!(conflict(store.rooms.create(plc(owner, "line 1")).await), rule);
-        ok(store.rooms.create(plc(owner, "Line 1")).await);
-        ok(store.rooms.create(NewRoom { kind: RoomKind::Quote, ..plc(owner, "line 1") }).await);
+        assert_eq!(conflict(store.rooms.create(plc(owner, "line 1"), None).await), rule);
+        opened(&store, plc(owner, "Line 1")).await;
+        opened(&store, NewRoom { kind: RoomKind::Quote, ..plc(owner, "line 1") }).await;
         assert_eq!(room_now(&store, first.id).await, first);
     }
-    let first = ok(store.rooms.create(new_room()).await);
+    let first = opened(&store, new_room()).await;
     let same = NewRoom { id: first.id, ..new_room() };
-    assert_eq!(conflict(store.rooms.create(same).await), "rooms_id_key");
+    assert_eq!(conflict(store.rooms.create(same, None).await), "rooms_id_key");
 }
 
 /// Another may be opened when it has ended.
 pub async fn a_user_has_one_open_session(store: TestStore) {
     let ann = user(&store, "ann").await;
     let session = || NewRoom { kind: RoomKind::Session, owner: Some(ann.id), ..new_room() };
-    let first = ok(store.rooms.create(session()).await);
-    assert_eq!(conflict(store.rooms.create(session()).await), "rooms_owner_id_key");
-    ok(store.rooms.create(NewRoom { kind: RoomKind::Native, ..session() }).await);
+    let first = opened(&store, session()).await;
+    assert_eq!(conflict(store.rooms.create(session(), None).await), "rooms_owner_id_key");
+    opened(&store, NewRoom { kind: RoomKind::Native, ..session() }).await;
     there(store.rooms.end_session(ann.id, None, at(1)).await.map(|ended| match ended {
         maru_domain::once::Once::Done(room) => room,
         other => panic!("not ended: {other:?}"),
     }));
-    assert_ne!(ok(store.rooms.create(session()).await).id, first.id);
+    assert_ne!(opened(&store, session()).await.id, first.id);
 }
 
 /// On either side of the years in which the databases begin to count.
@@ -137,7 +137,7 @@ pub async fn times_are_kept_to_the_microsecond(store: TestStore) {
     ];
     for time in times {
         let created_at: Timestamp = micros(time);
-        let room = ok(store.rooms.create(NewRoom { created_at, ..new_room() }).await);
+        let room = opened(&store, NewRoom { created_at, ..new_room() }).await;
         assert_eq!(room.created_at.as_microsecond(), time);
         let sent = sent(&store, NewSend { now: created_at, ..send_to(room.id, "x") }).await;
         assert_eq!(sent.room.last_message_at, Some(created_at));
@@ -160,7 +160,7 @@ pub async fn notes_are_kept_as_they_are(store: TestStore) {
     ];
     for notes in notes {
         let metadata = object(notes);
-        let room = ok(store.rooms.create(NewRoom { metadata: metadata.clone(), ..new_room() }).await);
+        let room = opened(&store, NewRoom { metadata: metadata.clone(), ..new_room() }).await;
         assert_eq!(room.metadata, metadata);
         let sent = sent(&store, NewSend { metadata: metadata.clone(), ..send_to(room.id, "x") }).await;
         assert_eq!(sent.message.metadata, metadata);
@@ -173,7 +173,7 @@ pub async fn notes_are_kept_as_they_are(store: TestStore) {
 
 /// Whenever they changed last.
 pub async fn a_conversation_is_told_from_the_oldest_message_on(store: TestStore) {
-    let room = ok(store.rooms.create(new_room()).await);
+    let room = opened(&store, new_room()).await;
     assert_eq!(sound(&store, room.id).await.messages, []);
     let first = exchange(&store, room.id, "one", "eins").await;
     let second = sent(&store, send_to(room.id, "two")).await;
@@ -195,4 +195,31 @@ pub async fn a_conversation_is_told_from_the_oldest_message_on(store: TestStore)
     complete(&store, &second.turn, "zwei").await;
     assert_eq!(sound(&store, room.id).await.messages[3].content, "zwei");
     assert!(ok(store.rooms.conversation(RoomId(id())).await).is_none());
+}
+
+/// Empty rooms and long ones, in any order of asking; a room that is gone is left out. More than one
+/// statement can name, too.
+pub async fn conversations_are_told_together_as_each_alone(store: TestStore) {
+    let mut rooms = Vec::new();
+    for said in [3, 0, 1] {
+        let room = opened(&store, new_room()).await;
+        for n in 0..said {
+            exchange(&store, room.id, &format!("{n} asked"), &format!("{n} answered")).await;
+        }
+        rooms.push(room.id);
+    }
+    // Messages of the rooms are not stored one room after the other.
+    exchange(&store, rooms[0], "last", "of all").await;
+    let other = opened(&store, new_room()).await;
+    exchange(&store, other.id, "not asked for", "not told").await;
+    let mut alone = Vec::new();
+    for room in &rooms {
+        alone.push(there(store.rooms.conversation(*room).await));
+    }
+    assert_eq!(alone.iter().map(|one| one.messages.len()).collect::<Vec<_>>(), [8, 0, 2]);
+    let asked = [rooms[2], RoomId(id()), rooms[0], rooms[1]];
+    assert_eq!(ok(store.rooms.conversations(asked.to_vec()).await), alone);
+    let many: Vec<RoomId> = (0..40_000).map(|_| RoomId(id())).chain(rooms).collect();
+    assert_eq!(ok(store.rooms.conversations(many).await), alone);
+    assert_eq!(ok(store.rooms.conversations(Vec::new()).await), []);
 }

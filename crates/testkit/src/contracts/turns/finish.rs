@@ -7,7 +7,7 @@ use super::super::durable::{
 use maru_domain::events::{RoomEvent, RoomEventKind};
 use maru_domain::ids::TurnId;
 use maru_domain::messages::MessageStatus;
-use maru_domain::messages::ports::{Edit, NewSend};
+use maru_domain::messages::ports::{Edit, EditTarget, NewSend};
 use maru_domain::turns::ports::{Ending, Written};
 use maru_domain::turns::{TurnError, TurnStatus, Usage};
 
@@ -88,7 +88,12 @@ pub async fn the_version_counts_every_write(store: TestStore) {
             kept(&store, &stored.turn, "h").await;
         }
         for _ in 0..edits {
-            let edit = Edit { room_id: room, turn_id: stored.turn.id, content: "hullo".into(), now: at(12) };
+            let edit = Edit {
+                room_id: room,
+                target: EditTarget::Turn(stored.turn.id),
+                content: "hullo".into(),
+                now: at(12),
+            };
             there(store.messages.edit(edit).await);
         }
         for _ in 0..sends {

@@ -1,12 +1,12 @@
 //! What the model is told.
 
 use super::super::durable::{
-    LONG, TestStore, at, complete, ending, exchange, id, kept, new_room, ok, room, send_to, sent, take_up,
-    there, withdrawal,
+    LONG, TestStore, at, complete, ending, exchange, id, kept, new_room, ok, opened, room, send_to, sent,
+    take_up, there, withdrawal,
 };
 use maru_domain::ids::TurnId;
 use maru_domain::messages::Role;
-use maru_domain::messages::ports::{Edit, NewSend};
+use maru_domain::messages::ports::{Edit, EditTarget, NewSend};
 use maru_domain::rooms::ports::NewRoom;
 use maru_domain::services::StorePorts;
 use maru_domain::turns::TurnStatus;
@@ -27,7 +27,7 @@ fn model(text: &str) -> (Role, String) {
 /// Oldest first, up to the message to be answered; without cancelled turns, empty replies and what came later.
 pub async fn the_prompt_is_the_conversation_so_far(store: TestStore) {
     let new = NewRoom { system_prompt: "be brief '\"😀".into(), ..new_room() };
-    let room = ok(store.rooms.create(new).await).id;
+    let room = opened(&store, new).await.id;
     exchange(&store, room, "one", "eins").await;
     for (text, reply, status) in [
         ("two", "zw", TurnStatus::Cancelled),
@@ -73,7 +73,7 @@ pub async fn the_prompt_shows_what_is_there_now(store: TestStore) {
     exchange(&store, elsewhere, "secret", "geheim").await;
     let asked = sent(&store, send_to(here, "two")).await;
     for (turn, text) in [(first.turn.id, "ONE"), (asked.turn.id, "TWO")] {
-        let edit = Edit { room_id: here, turn_id: turn, content: text.into(), now: at(12) };
+        let edit = Edit { room_id: here, target: EditTarget::Turn(turn), content: text.into(), now: at(12) };
         there(store.messages.edit(edit).await);
     }
     assert_eq!(told(&store, asked.turn.id, 100).await, [me("ONE"), model("eins"), me("TWO")]);
@@ -93,7 +93,7 @@ pub async fn the_prompt_names_the_model(store: TestStore) {
         (Some("room/a"), Some("turn/b"), Some("turn/b")),
     ] {
         let new = NewRoom { model: of_room.map(str::to_owned), ..new_room() };
-        let room = ok(store.rooms.create(new).await).id;
+        let room = opened(&store, new).await.id;
         let send = NewSend { model: of_turn.map(str::to_owned), ..send_to(room, "hello") };
         let turn = sent(&store, send).await.turn.id;
         assert_eq!(there(store.turns.prompt(turn, 9).await).model.as_deref(), told);

@@ -5,7 +5,7 @@ use super::super::durable::{
     take_up, there, turn_now,
 };
 use super::claim::orphan;
-use maru_domain::messages::ports::{Edit, NewSend};
+use maru_domain::messages::ports::{Edit, EditTarget, NewSend};
 use maru_domain::turns::TurnStatus;
 use maru_domain::turns::ports::{Claimed, Written};
 use std::collections::HashSet;
@@ -141,7 +141,12 @@ pub async fn writers_of_all_kinds_leave_no_gap(store: TestStore) {
                     0 => drop(ok(patiently(|| ports.turns.request_cancel(turn_id, at(30))).await)),
                     1 => drop(ok(patiently(|| ports.turns.force_cancel(turn_id, at(31))).await)),
                     2 => {
-                        let edit = Edit { room_id: room, turn_id, content: "edited".into(), now: at(32) };
+                        let edit = Edit {
+                            room_id: room,
+                            target: EditTarget::Turn(turn_id),
+                            content: "edited".into(),
+                            now: at(32),
+                        };
                         ok(patiently(|| ports.messages.edit(edit.clone())).await);
                     }
                     _ => drop(ok(patiently(|| ports.turns.renew(lease(&mine, LONG), vec![turn_id])).await)),

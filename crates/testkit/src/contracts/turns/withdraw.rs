@@ -1,7 +1,7 @@
 //! Turns that are taken back as if they had never been sent (contract §1.5).
 
 use super::super::durable::{
-    LONG, OVER, TestStore, at, complete, ending, exchange, kinds_after, lease, new_room, ok, once,
+    LONG, OVER, TestStore, at, complete, ending, exchange, kinds_after, lease, new_room, ok, once, opened,
     other_body, places, room_now, send_to, send_to_session, sent, sound, take_up, there, user, withdrawal,
 };
 use maru_domain::events::RoomEventKind;
@@ -43,11 +43,11 @@ pub async fn a_withdrawn_turn_was_never_sent(store: TestStore) {
     assert!(again.claimed && !again.opened);
     assert_eq!(again.message.seq, 5, "a place is not given twice");
     // In a room that no message has opened, the last one leaves it empty.
-    let native = ok(store.rooms.create(new_room()).await);
+    let native = opened(&store, new_room()).await;
     let only = sent(&store, send_to(native.id, "one")).await;
     there(store.turns.finish(withdrawal(&only.turn)).await);
     assert_eq!(sound(&store, native.id).await.messages, []);
-    let named = ok(store.rooms.create(NewRoom { owner: Some(ann.id), ..new_room() }).await);
+    let named = opened(&store, NewRoom { owner: Some(ann.id), ..new_room() }).await;
     exchange(&store, named.id, "one", "eins").await;
     sound(&store, named.id).await;
 }

@@ -1,6 +1,7 @@
 //! The fields of a body, which may be JSON, a form or a multipart form (contract §0.7).
 
 use super::Refusal;
+use super::language::{Language, Phrase};
 use crate::http::body;
 use actix_multipart::Multipart;
 use actix_web::dev::Payload;
@@ -11,13 +12,15 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use maru_domain::error::FieldRule;
 use serde_json::{Map, Value};
+use std::marker::PhantomData;
 
 /// The fields of a body, and its bytes for a fingerprint.
-pub struct Fields {
+pub struct Fields<L> {
     /// The fields by name; those of forms are strings.
     pub values: Map<String, Value>,
     /// The body as it came.
     pub bytes: web::Bytes,
+    language: PhantomData<L>,
 }
 
 /// How a declared text field is read.
@@ -27,7 +30,7 @@ pub struct TextRule {
     pub trim: bool,
 }
 
-impl Fields {
+impl<L> Fields<L> {
     /// A field that is text, if it is there; a number counts as its text.
     ///
     /// # Errors
@@ -55,21 +58,24 @@ impl Fields {
     }
 }
 
-impl FromRequest for Fields {
-    type Error = Refusal;
-    type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;
+impl<L: Language> FromRequest for Fields<L> {
+    type Error = Refusal<L>;
+    type Future = LocalBoxFuture<'static, Result<Self, Refusal<L>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let bytes = body::read(&request, &mut payload).await.map_err(Refusal::of_body)?;
             let values = if bytes.is_empty() { Map::new() } else { parse(&request, &bytes).await? };
-            Ok(Self { values, bytes })
+            Ok(Self { values, bytes, language: PhantomData })
         })
     }
 }
 
-async fn parse(request: &HttpRequest, bytes: &web::Bytes) -> Result<Map<String, Value>, Refusal> {
+async fn parse<L: Language>(
+    request: &HttpRequest,
+    bytes: &web::Bytes,
+) -> Result<Map<String, Value>, Refusal<L>> {
     let content_type =
         request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -77,20 +83,17 @@ async fn parse(request: &HttpRequest, bytes: &web::Bytes) -> Result<Map<String, 
         "application/json" => json(bytes),
         "application/x-www-form-urlencoded" => {
             let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(bytes)
-                .map_err(|_| Refusal::detail(StatusCode::BAD_REQUEST, "Malformed form data.".to_owned()))?;
+                .map_err(|_| Refusal::phrase(StatusCode::BAD_REQUEST, Phrase::MalformedForm))?;
             Ok(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
         }
         "multipart/form-data" => multipart(request, bytes).await.map_err(|error| {
             Refusal::detail(StatusCode::BAD_REQUEST, format!("Multipart form parse error - {error}"))
         }),
-        _ => Err(Refusal::detail(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            format!("Unsupported media type \"{content_type}\" in request."),
-        )),
+        _ => Err(Refusal::phrase(StatusCode::UNSUPPORTED_MEDIA_TYPE, Phrase::MediaType(content_type))),
     }
 }
 
-fn json(bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {
+fn json<L: Language>(bytes: &[u8]) -> Result<Map<String, Value>, Refusal<L>> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let what = error.to_string();
@@ -109,7 +112,7 @@ fn json(bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {
         Value::String(_) => "str",
         Value::Array(_) => "list",
     };
-    let message = format!("Invalid data. Expected a dictionary, but got {kind}.");
+    let message = L::say(Phrase::NotAnObject(kind));
     Err(Refusal::fields(Map::from_iter([(
         "non_field_errors".to_owned(),
         Value::Array(vec![Value::String(message)]),

@@ -1,51 +1,60 @@
 //! Refusals in Django REST Framework's three shapes.
 
+use super::language::{Language, Phrase, Stranger};
 use crate::http::answer::{log, retry_seconds, status_of};
 use crate::http::body::BodyFault;
+use crate::http::credentials::NoKey;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
-use maru_domain::error::{Fault, FieldRule, Kind, codes};
+use maru_domain::error::{Fault, Kind, codes};
 use serde_json::{Map, Value, json};
 use std::fmt;
+use std::marker::PhantomData;
 
 /// An answer that says no.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct Refusal<L> {
     status: StatusCode,
     body: Value,
     retry_after: Option<u64>,
     authenticate: bool,
+    language: PhantomData<L>,
 }
 
-impl Refusal {
+impl<L: Language> Refusal<L> {
+    fn new(status: StatusCode, body: Value) -> Self {
+        Self { status, body, retry_after: None, authenticate: false, language: PhantomData }
+    }
+
     /// `{"detail": …}`: the framework's own refusals.
     #[must_use]
     pub fn detail(status: StatusCode, detail: String) -> Self {
-        Self { status, body: json!({ "detail": detail }), retry_after: None, authenticate: false }
+        Self::new(status, json!({ "detail": detail }))
     }
 
     /// `{"error": …}`: the views' refusals.
     #[must_use]
     pub fn error(status: StatusCode, error: &str) -> Self {
-        Self { status, body: json!({ "error": error }), retry_after: None, authenticate: false }
+        Self::new(status, json!({ "error": error }))
     }
 
     /// `{"field": ["…"]}`: fields that break a rule, all at once.
     #[must_use]
     pub fn fields(fields: Map<String, Value>) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            body: Value::Object(fields),
-            retry_after: None,
-            authenticate: false,
-        }
+        Self::new(StatusCode::BAD_REQUEST, Value::Object(fields))
+    }
+
+    /// What the framework says by itself.
+    #[must_use]
+    pub fn phrase(status: StatusCode, phrase: Phrase<'_>) -> Self {
+        Self::detail(status, L::say(phrase))
     }
 
     /// 401 with the scheme that would be accepted.
     #[must_use]
-    pub fn unauthenticated(detail: &str) -> Self {
-        Self { authenticate: true, ..Self::detail(StatusCode::UNAUTHORIZED, detail.to_owned()) }
+    pub fn stranger(why: Stranger) -> Self {
+        Self { authenticate: true, ..Self::new(StatusCode::UNAUTHORIZED, L::stranger(why)) }
     }
 
     /// Any fault of the domain, in the framework's words.
@@ -57,22 +66,20 @@ impl Refusal {
         }
         let code = fault.code;
         let refusal = if *code == codes::INVALID_TOKEN {
-            Self::unauthenticated("Invalid token.")
+            Self::stranger(Stranger::InvalidToken)
         } else if *code == codes::ACCOUNT_INACTIVE {
-            Self::unauthenticated("User inactive or deleted.")
+            Self::stranger(Stranger::Inactive)
         } else if *code == codes::NOT_AUTHENTICATED {
-            Self::unauthenticated("Authentication credentials were not provided.")
+            Self::stranger(Stranger::NoKey(NoKey::Missing))
         } else if code.kind == Kind::TooMany {
             let seconds = retry_seconds(fault).unwrap_or(1);
-            let unit = if seconds == 1 { "second" } else { "seconds" };
-            let detail = format!("Request was throttled. Expected available in {seconds} {unit}.");
-            Self::detail(StatusCode::TOO_MANY_REQUESTS, detail)
+            Self::phrase(StatusCode::TOO_MANY_REQUESTS, Phrase::Throttled(seconds))
         } else if code.kind == Kind::Internal {
-            Self::detail(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred.".to_owned())
+            Self::phrase(StatusCode::INTERNAL_SERVER_ERROR, Phrase::ServerError)
         } else if *code == codes::ADDRESS_TOO_LONG {
-            Self::detail(StatusCode::URI_TOO_LONG, "The address is too long.".to_owned())
+            Self::phrase(StatusCode::URI_TOO_LONG, Phrase::AddressTooLong)
         } else {
-            Self::error(status_of(code), &sentence(&fault.to_string()))
+            Self::new(status_of(code), L::other(fault))
         };
         Self { retry_after: retry_seconds(fault), ..refusal }
     }
@@ -87,7 +94,7 @@ impl Refusal {
                 .fields
                 .iter()
                 .filter(|field| field.field == name)
-                .map(|field| Value::String(words(name, field.rule)))
+                .map(|field| Value::String(L::field(name, field.rule)))
                 .collect();
             if !messages.is_empty() {
                 fields.insert(name.to_owned(), Value::Array(messages));
@@ -99,22 +106,13 @@ impl Refusal {
     /// A body that was not read.
     #[must_use]
     pub fn of_body(fault: BodyFault) -> Self {
-        match fault {
-            BodyFault::TooLarge => {
-                Self::detail(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large.".to_owned())
-            }
-            BodyFault::TooSlow => Self::detail(
-                StatusCode::REQUEST_TIMEOUT,
-                "The request body did not arrive in time.".to_owned(),
-            ),
-            BodyFault::Broken => {
-                Self::detail(StatusCode::BAD_REQUEST, "The request body could not be read.".to_owned())
-            }
-            BodyFault::Encoded => Self::detail(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Compressed request bodies are not supported; send it plain.".to_owned(),
-            ),
-        }
+        let (status, phrase) = match fault {
+            BodyFault::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Phrase::BodyTooLarge),
+            BodyFault::TooSlow => (StatusCode::REQUEST_TIMEOUT, Phrase::BodyTooSlow),
+            BodyFault::Broken => (StatusCode::BAD_REQUEST, Phrase::BodyBroken),
+            BodyFault::Encoded => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Phrase::BodyEncoded),
+        };
+        Self::phrase(status, phrase)
     }
 
     /// As an answer.
@@ -124,39 +122,13 @@ impl Refusal {
     }
 }
 
-/// The framework's words for a broken rule.
-fn words(field: &str, rule: FieldRule) -> String {
-    match rule {
-        FieldRule::Required => "This field is required.".to_owned(),
-        FieldRule::Null => "This field may not be null.".to_owned(),
-        FieldRule::Blank => "This field may not be blank.".to_owned(),
-        FieldRule::NotAString => "Not a valid string.".to_owned(),
-        FieldRule::TooLong(most) => format!("Ensure this field has no more than {most} characters."),
-        FieldRule::TooShort(least) => format!("Ensure this field has at least {least} characters."),
-        FieldRule::Characters if field == "username" => {
-            "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters."
-                .to_owned()
-        }
-        FieldRule::Characters => "Control characters are not allowed.".to_owned(),
-        FieldRule::Email => "Enter a valid email address.".to_owned(),
-        FieldRule::Taken => "A user with that username already exists.".to_owned(),
-    }
-}
-
-/// Our texts are lower case without a full stop; this contract's are sentences.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
-}
-
-impl fmt::Display for Refusal {
+impl<L> fmt::Display for Refusal<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.status, self.body)
     }
 }
 
-impl ResponseError for Refusal {
+impl<L: Language> ResponseError for Refusal<L> {
     fn status_code(&self) -> StatusCode {
         self.status
     }
@@ -164,7 +136,7 @@ impl ResponseError for Refusal {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status).json(&self.body);
         if self.authenticate {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Token"));
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(L::SCHEME));
         }
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(HeaderName::from_static("retry-after"), HeaderValue::from(seconds));
@@ -173,7 +145,7 @@ impl ResponseError for Refusal {
     }
 }
 
-impl From<Fault> for Refusal {
+impl<L: Language> From<Fault> for Refusal<L> {
     fn from(fault: Fault) -> Self {
         Self::from_fault(&fault)
     }

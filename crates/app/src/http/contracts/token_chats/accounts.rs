@@ -1,10 +1,9 @@
 //! Register, login and the token's test (contract §1.2–§1.4).
 
-use super::super::drf::{Fields, Refusal, TextRule};
-use super::caller::Caller;
-use super::once;
+use super::super::drf::TextRule;
 use super::shapes::{LoginBody, RegisterBody, SignedInShape, UserShape};
-use crate::http::{State, client};
+use super::{Caller, Fields, Refusal};
+use crate::http::{State, client, once};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use maru_domain::accounts::{Origin, PasswordRule, Registration, SignedIn};

@@ -1,19 +1,19 @@
 //! Sessions: send, list, edit, delete, end (contract §1.5–§1.8).
 
-use super::super::drf::{Fields, Refusal};
-use super::caller::{Asked, Caller};
+use super::super::drf::Phrase;
+use super::conversation;
 use super::shapes::{
     ChatBody, ChatShape, EditBody, EndedShape, ListedChatShape, TurnsPlace, local, write_with_turns,
 };
-use super::{conversation, once};
-use crate::http::State;
+use super::{Asked, Caller, Fields, Refusal};
+use crate::http::{State, once};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use maru_domain::access::{Authorized, Read, Write};
 use maru_domain::error::{Fault, codes};
 use maru_domain::ids::{RoomRef, TurnId};
 use maru_domain::messages::SendRequest;
-use maru_domain::messages::ports::Sent;
+use maru_domain::messages::ports::{EditTarget, Sent};
 use maru_domain::once::{Once, OnceKey};
 use maru_domain::rooms::Room;
 use maru_domain::text::{CleanText, TextFault};
@@ -35,7 +35,7 @@ use serde_json::{Map, Value, json};
 pub async fn send(
     request: HttpRequest,
     state: web::Data<State>,
-    Asked(caller, fields): Asked,
+    Asked { caller, fields }: Asked,
 ) -> Result<HttpResponse, Refusal> {
     let content = content(&fields, "Content is required.")?;
     let key = once::key(&request, &state, caller.id().to_string(), &fields.bytes)?;
@@ -232,7 +232,7 @@ async fn rooms(
 pub async fn edit(
     state: web::Data<State>,
     path: web::Path<(String, String)>,
-    Asked(caller, fields): Asked,
+    Asked { caller, fields }: Asked,
 ) -> Result<HttpResponse, Refusal> {
     let (chat_id, message_id) = path.into_inner();
     let chat_id = number(&chat_id)?;
@@ -240,7 +240,7 @@ pub async fn edit(
     let room: Authorized<Room, Write> = find(&state, &caller, chat_id, "Chat not found.").await?;
     let missing = || Refusal::error(StatusCode::NOT_FOUND, "Message not found.");
     let turn: TurnId = message_id.parse().map_err(|_| missing())?;
-    match state.services.messages.edit(&room, turn, content).await {
+    match state.services.messages.edit(&room, EditTarget::Turn(turn), content).await {
         Ok(_) => Ok(HttpResponse::Ok().json(json!({ "message": "Message updated successfully" }))),
         Err(fault) if *fault.code == codes::MESSAGE_NOT_FOUND => Err(missing()),
         Err(fault) => Err(fault.into()),
@@ -275,7 +275,7 @@ pub async fn delete(
 /// A chat's number; what is not one is not found (contract §1.8).
 fn number(text: &str) -> Result<RoomRef, Refusal> {
     let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-    number.map(RoomRef::Number).ok_or_else(|| Refusal::detail(StatusCode::NOT_FOUND, "Not found.".to_owned()))
+    number.map(RoomRef::Number).ok_or_else(|| Refusal::phrase(StatusCode::NOT_FOUND, Phrase::NotFound))
 }
 
 /// One of the caller's rooms; a foreign one is not found.

@@ -1,20 +1,22 @@
-//! Who calls: the token in the `Authorization` header (contract §1.1).
+//! Who calls: the token in the `Authorization` header (contract §1.1, §2).
 
-use super::super::drf::{Fields, Refusal};
+use super::language::{Language, Stranger};
+use super::{Fields, Refusal};
 use crate::http::State;
+use crate::http::credentials;
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use maru_domain::access::{Actor, Identity};
 use maru_domain::accounts::User;
 use maru_domain::error::{Fault, codes};
 use maru_domain::ids::UserId;
+use std::marker::PhantomData;
 
 /// A caller with a good token or key.
-pub struct Caller(Identity);
+pub struct Caller<L>(Identity, PhantomData<L>);
 
-impl Caller {
+impl<L> Caller<L> {
     /// Who.
     pub fn user(&self) -> &User {
         &self.0.user
@@ -31,27 +33,32 @@ impl Caller {
     }
 }
 
-impl FromRequest for Caller {
-    type Error = Refusal;
-    type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;
+impl<L: Language> FromRequest for Caller<L> {
+    type Error = Refusal<L>;
+    type Future = LocalBoxFuture<'static, Result<Self, Refusal<L>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
             let key = key(&request)?;
             let state = request.app_data::<web::Data<State>>();
-            let state = state.ok_or_else(|| Refusal::from(Fault::new(&codes::INTERNAL)))?;
-            Ok(Self(state.services.accounts.recognise(key).await?))
+            let state = state.ok_or_else(|| Fault::new(&codes::INTERNAL))?;
+            Ok(Self(state.services.accounts.recognise(key).await?, PhantomData))
         })
     }
 }
 
 /// A caller and the fields of the body, which is read for nobody else.
-pub struct Asked(pub Caller, pub Fields);
+pub struct Asked<L> {
+    /// Who calls.
+    pub caller: Caller<L>,
+    /// What the body says.
+    pub fields: Fields<L>,
+}
 
-impl FromRequest for Asked {
-    type Error = Refusal;
-    type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;
+impl<L: Language> FromRequest for Asked<L> {
+    type Error = Refusal<L>;
+    type Future = LocalBoxFuture<'static, Result<Self, Refusal<L>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, mut payload) = (request.clone(), payload.take());
@@ -59,43 +66,21 @@ impl FromRequest for Asked {
             // Two extractors side by side would run at once, and a bad body could be told to nobody known.
             let caller = Caller::from_request(&request, &mut payload).await?;
             let fields = Fields::from_request(&request, &mut payload).await?;
-            Ok(Self(caller, fields))
+            Ok(Self { caller, fields })
         })
     }
 }
 
-/// The one key of the header, or what is wrong with it.
-fn key(request: &HttpRequest) -> Result<&str, Refusal> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let (Some(header), None) = (headers.next(), headers.next()) else {
-        return Err(if request.headers().contains_key(AUTHORIZATION) {
-            Refusal::unauthenticated("Invalid token header. Send one Authorization header.")
-        } else {
-            Refusal::unauthenticated("Authentication credentials were not provided.")
-        });
-    };
-    let Ok(header) = header.to_str() else {
-        return Err(Refusal::unauthenticated(
-            "Invalid token header. Token string should not contain invalid characters.",
-        ));
-    };
-    let mut words = header.split_ascii_whitespace();
-    let scheme = words.next().unwrap_or_default();
-    if !scheme.eq_ignore_ascii_case("token") && !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Refusal::unauthenticated("Authentication credentials were not provided."));
-    }
-    match (words.next(), words.next()) {
-        (Some(key), None) => Ok(key),
-        (None, _) => Err(Refusal::unauthenticated("Invalid token header. No credentials provided.")),
-        (Some(_), Some(_)) => {
-            Err(Refusal::unauthenticated("Invalid token header. Token string should not contain spaces."))
-        }
-    }
+/// The one key of the header, or the words for what is wrong with it.
+fn key<L: Language>(request: &HttpRequest) -> Result<&str, Refusal<L>> {
+    credentials::key(request).map_err(|why| Refusal::stranger(Stranger::NoKey(why)))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::English;
     use super::*;
+    use actix_web::http::header::AUTHORIZATION;
     use actix_web::test::TestRequest;
 
     fn outcome(header: Option<&str>) -> Result<String, String> {
@@ -103,7 +88,7 @@ mod tests {
         if let Some(header) = header {
             request = request.insert_header((AUTHORIZATION, header));
         }
-        key(&request.to_http_request()).map(str::to_owned).map_err(|refusal| refusal.to_string())
+        key::<English>(&request.to_http_request()).map(str::to_owned).map_err(|refusal| refusal.to_string())
     }
 
     #[test]

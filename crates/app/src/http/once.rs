@@ -1,7 +1,6 @@
 //! `Idempotency-Key`: the same request twice is done once (contract §0.10).
 
-use super::super::drf::Refusal;
-use crate::http::State;
+use super::State;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
@@ -16,7 +15,7 @@ pub fn key(
     state: &State,
     scope: String,
     body: &[u8],
-) -> Result<Option<OnceKey>, Refusal> {
+) -> Result<Option<OnceKey>, Fault> {
     let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
     let text = header.to_str().unwrap_or_default().trim();
     // The draft's structured string has quotes; most clients send none.
@@ -24,25 +23,22 @@ pub fn key(
     let good = (1..=255).contains(&text.len())
         && text.bytes().all(|byte| (0x21..0x7f).contains(&byte) || byte == b' ');
     if !good {
-        return Err(Fault::new(&codes::INVALID_IDEMPOTENCY_KEY).into());
+        return Err(Fault::new(&codes::INVALID_IDEMPOTENCY_KEY));
     }
-    let path = request.match_pattern().unwrap_or_default();
-    let route = format!("{} {}", request.method(), path.trim_end_matches('/'));
+    // The path itself and not its pattern: the same key for another room is another request.
+    let route = format!("{} {}", request.method(), request.path().trim_end_matches('/'));
     let fingerprint = state.services.accounts.fingerprint(body);
     Ok(Some(OnceKey { scope, route, key: text.to_owned(), fingerprint }))
 }
 
 /// The answer that was kept for this key, to be given again.
-pub async fn kept(state: &State, key: Option<&OnceKey>) -> Result<Option<HttpResponse>, Refusal> {
+pub async fn kept(state: &State, key: Option<&OnceKey>) -> Result<Option<HttpResponse>, Fault> {
     let Some(key) = key else { return Ok(None) };
     let now = state.services.clock.now();
-    match state.services.once.kept(key.clone(), now).await.map_err(Fault::from)? {
+    match state.services.once.kept(key.clone(), now).await? {
         Once::Done(_) | Once::Replayed(None) => Ok(None),
-        Once::Replayed(Some(answer)) => {
-            let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-            Ok(Some(replayed(HttpResponse::build(status).content_type("application/json").body(answer.body))))
-        }
-        Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
+        Once::Replayed(Some(answer)) => Ok(Some(replayed(given(&answer)))),
+        Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
     }
 }
 
@@ -60,6 +56,32 @@ pub async fn keep(state: &State, key: Option<OnceKey>, status: StatusCode, body:
         }
     }
     HttpResponse::build(status).content_type("application/json").body(body)
+}
+
+/// Does what may be done twice without harm, and gives a retry the first answer. `act` makes it.
+pub async fn repeatable<E: From<Fault>>(
+    state: &State,
+    key: Option<OnceKey>,
+    act: impl Future<Output = Result<KeptAnswer, E>>,
+) -> Result<HttpResponse, E> {
+    if let Some(kept) = kept(state, key.as_ref()).await? {
+        return Ok(kept);
+    }
+    let answer = act.await?;
+    let response = given(&answer);
+    if let Some(key) = key {
+        state.services.once.note(key, answer, state.services.clock.now()).await.map_err(Fault::from)?;
+    }
+    Ok(response)
+}
+
+/// An answer that is kept, or is to be.
+fn given(answer: &KeptAnswer) -> HttpResponse {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    if answer.body.is_empty() {
+        return HttpResponse::build(status).finish();
+    }
+    HttpResponse::build(status).content_type("application/json").body(answer.body.clone())
 }
 
 /// Marks an answer that was given before.

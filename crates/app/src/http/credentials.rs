@@ -1,0 +1,42 @@
+//! The token or key that a request shows in its `Authorization` header (contract §0.3).
+
+use actix_web::HttpRequest;
+use actix_web::http::header::AUTHORIZATION;
+
+/// Why there is no usable key. Each contract has its own words for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoKey {
+    /// No header, or another scheme.
+    Missing,
+    /// More than one header: which is meant is anybody's guess.
+    Several,
+    /// Characters that no key has.
+    Unreadable,
+    /// A scheme and nothing behind it.
+    Empty,
+    /// More than one word behind the scheme.
+    Spaces,
+}
+
+/// The key behind `Token` or `Bearer`, in any case.
+///
+/// # Errors
+/// See [`NoKey`].
+pub fn key(request: &HttpRequest) -> Result<&str, NoKey> {
+    let mut headers = request.headers().get_all(AUTHORIZATION);
+    let header = headers.next().ok_or(NoKey::Missing)?;
+    if headers.next().is_some() {
+        return Err(NoKey::Several);
+    }
+    let header = header.to_str().map_err(|_| NoKey::Unreadable)?;
+    let mut words = header.split_ascii_whitespace();
+    let scheme = words.next().unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case("token") && !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(NoKey::Missing);
+    }
+    match (words.next(), words.next()) {
+        (Some(key), None) => Ok(key),
+        (None, _) => Err(NoKey::Empty),
+        (Some(_), Some(_)) => Err(NoKey::Spaces),
+    }
+}

@@ -1,0 +1,166 @@
+//! The log of a room: every change, by number, as a page or as a stream (contract §8).
+
+use super::caller::Caller;
+use super::query::Query;
+use super::rooms::find;
+use super::send::wants_stream;
+use super::shapes::{self, EventShape, PageShape};
+use super::{Problem, answers, etag, stream};
+use crate::http::State;
+use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web_lab::sse::Data;
+use futures_util::StreamExt;
+use futures_util::stream::{self as streams, BoxStream};
+use maru_domain::access::{Authorized, Read};
+use maru_domain::error::{Fault, codes};
+use maru_domain::events::{RoomEvent, RoomEventKind};
+use maru_domain::ids::{MessageId, RoomId, TurnId};
+use maru_domain::page::limit;
+use maru_domain::rooms::Room;
+use serde_json::json;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Without a hint a reader looks this often by itself: hints may be lost.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Events read at a time by a stream.
+const STREAM_PAGE: i64 = 100;
+
+/// A room's log after an event, as a page or as a stream that goes on.
+#[utoipa::path(get, path = "/v1/rooms/{id}/events", operation_id = "v1_room_events", tag = "rooms", security(("bearer" = [])), params(
+    ("id" = String, Path, description = "The room's id or number."),
+    ("after" = Option<i64>, Query, description = "The `seq` of the last event that is known; 0 when missing."),
+    ("limit" = Option<u16>, Query, description = "1 to 200; 50 when missing.", minimum = 1, maximum = 200),
+    ("Last-Event-ID" = Option<String>, Header, description = "The same as `after`, as an EventSource sends it; it goes before it."),
+    ("Accept" = Option<String>, Header, description = "`text/event-stream` for a stream; its ids are the `seq`."),
+    ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer."),
+), responses(
+    (status = 200, description = "A page; `next` is an `after`.", body = PageShape<EventShape>),
+    (status = 304, description = "As it was under that `ETag`."),
+))]
+pub async fn events(
+    request: HttpRequest,
+    state: web::Data<State>,
+    caller: Caller,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let room: Authorized<Room, Read> = find(&state, &caller, &id).await?;
+    let query = Query::of(&request);
+    let header = request.headers().get("last-event-id").map(|id| id.to_str().unwrap_or("?").to_owned());
+    let after = after(header.filter(|id| !id.is_empty()).or(query.one("after")?).as_deref())?;
+    if wants_stream(&request) {
+        return Ok(stream::room(&request, &state, &caller, follow(&state, room, after)));
+    }
+    let limit = limit(query.one("limit")?.as_deref())
+        .map_err(|code| Fault::new(code).detail("limit must be a number from 1 to 200"))?;
+    let page = answers::text(&page(&state, &room, after, limit).await?)?;
+    Ok(etag::by_bytes(&request, &state, page))
+}
+
+async fn page(
+    state: &State,
+    room: &Authorized<Room, Read>,
+    after: i64,
+    limit: usize,
+) -> Result<PageShape<EventShape>, Problem> {
+    let rows = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+    let mut found = state.services.events.after(room.get().id, after, rows).await?;
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| has_more).map(|event| event.seq.to_string());
+    let mut data = Vec::with_capacity(found.len());
+    for event in &found {
+        data.push(shape(state, room, event).await?);
+    }
+    Ok(PageShape { data, next, has_more })
+}
+
+/// The log from `after` on, without an end.
+fn follow(state: &web::Data<State>, room: Authorized<Room, Read>, after: i64) -> BoxStream<'static, Data> {
+    // Asked for before the first look, so that what is written in between is hinted at.
+    let hints = state.services.rooms.hints(room.get().id);
+    let reader = Reader { state: state.clone(), room, hints, after, waiting: VecDeque::new() };
+    let events = streams::unfold(reader, |mut reader| async move {
+        let event = reader.next().await?;
+        Some((event, reader))
+    });
+    events.boxed()
+}
+
+fn after(text: Option<&str>) -> Result<i64, Problem> {
+    let Some(text) = text else { return Ok(0) };
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    let seq = text.parse().ok().filter(|_| plain);
+    seq.ok_or_else(|| {
+        Fault::new(&codes::INVALID_PARAMETER).detail("after must be the seq of an event").into()
+    })
+}
+
+/// An event with what it is about, as that is now: an edited or deleted text shows up nowhere.
+async fn shape(
+    state: &State,
+    room: &Authorized<Room, Read>,
+    event: &RoomEvent,
+) -> Result<EventShape, Problem> {
+    let gone = json!({ "id": event.subject });
+    let data = match event.kind {
+        RoomEventKind::MessageCreated | RoomEventKind::MessageUpdated => {
+            match state.services.messages.find(room, MessageId(event.subject)).await {
+                Ok(message) => json!(shapes::message(&message)),
+                Err(fault) if *fault.code == codes::MESSAGE_NOT_FOUND => gone,
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        RoomEventKind::TurnStarted | RoomEventKind::TurnDone => state
+            .services
+            .turns
+            .find(TurnId(event.subject))
+            .await?
+            .map_or(gone, |view| json!(shapes::turn(&view))),
+        RoomEventKind::RoomUpdated | RoomEventKind::RoomCleared => {
+            let now = state.services.rooms.again(RoomId(event.subject)).await?;
+            now.map_or(gone, |room| json!(shapes::room(&room)))
+        }
+        RoomEventKind::MessageDeleted => gone,
+    };
+    Ok(EventShape { seq: event.seq, kind: event.kind.as_str(), at: shapes::time(event.at), data })
+}
+
+/// One reader of a room's log.
+struct Reader {
+    state: web::Data<State>,
+    room: Authorized<Room, Read>,
+    hints: BoxStream<'static, ()>,
+    after: i64,
+    waiting: VecDeque<RoomEvent>,
+}
+
+impl Reader {
+    /// The next event, when there is one; the end when the room is gone or the store is away.
+    async fn next(&mut self) -> Option<Data> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                self.after = event.seq;
+                let body = shape(&self.state, &self.room, &event).await.ok()?;
+                return Some(
+                    Data::new(answers::text(&body).ok()?)
+                        .event(event.kind.as_str())
+                        .id(event.seq.to_string()),
+                );
+            }
+            let found =
+                self.state.services.events.after(self.room.get().id, self.after, STREAM_PAGE).await.ok()?;
+            if found.is_empty() {
+                self.state.services.rooms.again(self.room.get().id).await.ok()??;
+                // A bus that has fallen silent answers at once, for ever: then only the time counts.
+                let hint = async {
+                    if self.hints.next().await.is_none() {
+                        std::future::pending::<()>().await;
+                    }
+                };
+                let _ = tokio::time::timeout(LOOK_EVERY, hint).await;
+            }
+            self.waiting.extend(found);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The native API (contract §8): accounts, rooms, messages and turns, as JSON and as streams.
+
+pub mod accounts;
+mod answers;
+pub mod bodies;
+mod body;
+mod caller;
+mod etag;
+pub mod events;
+pub mod messages;
+mod problem;
+mod query;
+mod refusals;
+pub mod rooms;
+pub mod send;
+mod shapes;
+mod stream;
+pub mod turns;
+
+pub use problem::Problem;
+pub use refusals::Refusals;
