@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::rounds::Effort;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -15,6 +16,9 @@ pub const USAGE: &str =
 
 /// The argument by which the `start` scenario runs this program as its own yardstick.
 pub const OPEN_AND_COUNT: &str = "--open-and-count";
+
+/// The argument by which other scenarios run this program as a bare actix server.
+pub const BARE: &str = "--bare";
 
 /// What to measure, and how.
 #[derive(Debug, Default)]
@@ -42,6 +46,8 @@ pub enum Ask {
     List,
     /// Be the yardstick of a start.
     OpenAndCount(PathBuf),
+    /// Be a bare actix server of this page, at this address.
+    Bare(PathBuf, SocketAddr),
 }
 
 /// Reads the command line; `known` are the names of the scenarios.
@@ -52,6 +58,7 @@ pub fn read(arguments: impl Iterator<Item = String>, known: &[&str]) -> Result<A
         match argument.as_str() {
             "--list" => return Ok(Ask::List),
             OPEN_AND_COUNT => return Ok(Ask::OpenAndCount(value(&mut left, OPEN_AND_COUNT)?)),
+            BARE => return Ok(Ask::Bare(value(&mut left, BARE)?, value(&mut left, BARE)?)),
             "--out" => read.out = Some(value(&mut left, "--out")?),
             "--rounds" => read.effort.rounds = value::<usize>(&mut left, "--rounds")?.max(1),
             "--seconds" => {

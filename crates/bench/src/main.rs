@@ -10,11 +10,14 @@
 mod arguments;
 mod files;
 mod load;
+mod pages;
 mod report;
 mod rounds;
 mod sends;
 mod servers;
+mod sides;
 mod start;
+mod streams;
 mod token_chats;
 
 use arguments::{Arguments, Ask};
@@ -32,7 +35,7 @@ struct Scenario {
     run: fn(&Workplace, &Effort) -> Result<Vec<Figure>, BoxError>,
 }
 
-const SCENARIOS: [Scenario; 5] = [
+const SCENARIOS: [Scenario; 10] = [
     Scenario {
         name: "token-chats-get",
         what: "GET /api/chats/?session_id= of a chat of 50 turns, against Django REST Framework",
@@ -54,6 +57,27 @@ const SCENARIOS: [Scenario; 5] = [
         run: sends::postgres,
     },
     Scenario {
+        name: "page",
+        what: "GET /v1/rooms/{id}/messages of 50 messages, against a bare actix handler that has the bytes",
+        run: pages::measure,
+    },
+    Scenario {
+        name: "flat",
+        what: "p99 of a page and of a send at a million messages in the room, against a thousand",
+        run: pages::flat,
+    },
+    Scenario {
+        name: "idle-streams",
+        what: "resident memory of 5,000 idle streams, against bare actix streams with a task each",
+        run: streams::idle,
+    },
+    Scenario {
+        name: "tokens",
+        what: "delay of each token in 200 streams at 50 tokens/s, against a direct reader of the provider",
+        run: streams::tokens,
+    },
+    Scenario { name: "resume", what: "first byte of a stream that is taken up again", run: streams::resume },
+    Scenario {
         name: "start",
         what: "time to readiness with 100,000 messages, and resident memory",
         run: start::measure,
@@ -64,6 +88,7 @@ fn main() -> ExitCode {
     match arguments::read(std::env::args().skip(1), &SCENARIOS.map(|scenario| scenario.name)) {
         Ok(Ask::Run(arguments)) => finish(run(&arguments)),
         Ok(Ask::OpenAndCount(path)) => finish(start::open_and_count(&path)),
+        Ok(Ask::Bare(page, address)) => finish(servers::bare::serve(&page, address)),
         Ok(Ask::List) => {
             SCENARIOS.iter().for_each(|scenario| println!("{:18}{}", scenario.name, scenario.what));
             ExitCode::SUCCESS

@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 pub enum Target {
     /// The ratio to the yardstick, or more.
     Ratio(f64),
+    /// The ratio to the yardstick, or less.
+    RatioAtMost(f64),
     /// Our own figure, or less.
     AtMost(f64),
     /// Only told.
@@ -35,6 +37,7 @@ impl Figure {
     pub fn met(&self) -> Option<bool> {
         match self.target {
             Target::Ratio(least) => Some(self.rounds.ratio()? >= least),
+            Target::RatioAtMost(most) => Some(self.rounds.ratio()? <= most),
             Target::AtMost(most) => Some(median(&self.rounds.ours)? <= most),
             Target::None => None,
         }
@@ -57,6 +60,7 @@ impl Figure {
             spread,
             match self.target {
                 Target::Ratio(least) => format!("ratio ≥ {least}"),
+                Target::RatioAtMost(most) => format!("ratio ≤ {most}"),
                 Target::AtMost(most) => format!("≤ {most}"),
                 Target::None => "–".to_owned(),
             },
@@ -71,6 +75,7 @@ impl Figure {
     fn json(&self) -> Value {
         let target = match self.target {
             Target::Ratio(least) => json!({ "ratio_at_least": least }),
+            Target::RatioAtMost(most) => json!({ "ratio_at_most": most }),
             Target::AtMost(most) => json!({ "at_most": most }),
             Target::None => Value::Null,
         };
@@ -144,6 +149,7 @@ mod tests {
     fn a_target_is_for_the_ratio_or_for_ours() {
         assert_eq!(figure(Target::Ratio(50.0)).met(), Some(true));
         assert_eq!(figure(Target::Ratio(50.1)).met(), Some(false));
+        assert_eq!(figure(Target::RatioAtMost(49.0)).met(), Some(true));
         assert_eq!(figure(Target::AtMost(70.0)).met(), Some(true));
         assert_eq!(figure(Target::None).met(), None);
     }

@@ -1,9 +1,11 @@
 //! The two servers: ours and its yardstick.
 
+pub mod bare;
 mod drf;
 mod maru;
 mod process;
 
+pub use bare::Bare;
 pub use drf::Drf;
 pub use maru::Maru;
 pub use process::{cpu_seconds, resident_mib};

@@ -20,16 +20,43 @@ pub struct Maru {
 impl Maru {
     /// Starts one on an empty database, with so many users.
     pub fn start(place: &Workplace, users: usize) -> Result<Self, BoxError> {
+        let mut maru = Self::in_directory(place, &place.directory("maru")?)?;
+        maru.register(users)?;
+        Ok(maru)
+    }
+
+    /// Starts one in a directory and waits until it listens.
+    pub fn in_directory(place: &Workplace, directory: &Path) -> Result<Self, BoxError> {
+        let mut maru = Self::on(place, directory, super::free_address()?)?;
+        wait_for(maru.address, &mut maru.running.0, &directory.join("log"))?;
+        Ok(maru)
+    }
+
+    /// The same where users are already, of whom these are the tokens.
+    pub fn again(place: &Workplace, directory: &Path, tokens: Vec<String>) -> Result<Self, BoxError> {
+        Ok(Self { tokens, ..Self::in_directory(place, directory)? })
+    }
+
+    /// Starts one with these settings, for so many users.
+    pub fn with(place: &Workplace, users: usize, settings: &[(&str, String)]) -> Result<Self, BoxError> {
         let directory = place.directory("maru")?;
-        let mut maru = Self::on(place, &directory, super::free_address()?)?;
-        let address = maru.address;
-        wait_for(address, &mut maru.running.0, &directory.join("log"))?;
+        let mut maru = Self::spawn(place, &directory, super::free_address()?, settings)?;
+        wait_for(maru.address, &mut maru.running.0, &directory.join("log"))?;
         maru.register(users)?;
         Ok(maru)
     }
 
     /// Starts one on the database `maru.db` of a directory, and does not wait for it.
     pub fn on(place: &Workplace, directory: &Path, address: SocketAddr) -> Result<Self, BoxError> {
+        Self::spawn(place, directory, address, &[])
+    }
+
+    fn spawn(
+        place: &Workplace,
+        directory: &Path,
+        address: SocketAddr,
+        settings: &[(&str, String)],
+    ) -> Result<Self, BoxError> {
         let mut command = Command::new(place.maru()?);
         command.arg("serve").args(["--bind", &address.to_string()]);
         command.arg("--store").arg(format!("sqlite:{}", directory.join("maru.db").display()));
@@ -38,6 +65,7 @@ impl Maru {
         {
             command.env_remove(name);
         }
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
         let log = File::create(directory.join("log"))?;
         command.current_dir(directory).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         Ok(Self { running: Running(command.spawn()?), address, tokens: Vec::new() })

@@ -9,15 +9,6 @@ pub const SESSION: usize = 50;
 /// What everybody says. Both servers answer it at the same length.
 const SAID: &str = "How many plants are there in the universe, and who has counted them?";
 
-/// Reads one chat again and again.
-pub struct Getter(pub Vec<u8>);
-
-impl Client for Getter {
-    fn next(&mut self) -> Option<&[u8]> {
-        Some(&self.0)
-    }
-}
-
 /// Talks in sessions of 50 turns.
 pub struct Poster {
     say: Vec<u8>,
