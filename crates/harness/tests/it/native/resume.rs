@@ -162,7 +162,7 @@ async fn odd_places_are_refused(site: &Site) {
     ] {
         refused(&user.get(&format!("{path}?after={bad}")).await, 400, "invalid_parameter");
     }
-    for bad in ["x", "\u{7f}", &format!("{two}.1-1")] {
+    for bad in ["x", "é", &format!("{two}.1-1")] {
         refused(&user.get(&path).header("Last-Event-ID", bad).await, 400, "invalid_parameter");
     }
 }

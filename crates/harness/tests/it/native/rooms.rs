@@ -69,11 +69,12 @@ async fn a_room_is_changed_field_by_field(site: &Site) {
     ] {
         let answer = change(bad.clone()).await;
         assert_eq!(broken(&answer), [(field.to_owned(), rule.to_owned())], "{bad}");
-        assert_eq!(
-            broken(&user.post("/v1/rooms").json(&bad).await.clone()).len(),
-            usize::from(field != "keep_messages"),
-            "{bad}"
-        );
+        if field != "keep_messages" {
+            assert_eq!(
+                broken(&user.post("/v1/rooms").json(&bad).await),
+                [(field.to_owned(), rule.to_owned())]
+            );
+        }
     }
     refused(&change(json!({"model": "no/such"})).await, 400, "unknown_model");
     refused(&user.post("/v1/rooms").json(&json!({"model": "no/such"})).await, 400, "unknown_model");

@@ -89,14 +89,15 @@ impl Stream {
         }
     }
 
-    /// The next event that is no comment.
+    /// The next event that is no comment. Heartbeats are no reason to wait for ever.
     pub async fn next(&mut self) -> Option<Event> {
-        loop {
+        for _ in 0..6 {
             match self.any().await? {
                 Event { comment: Some(_), .. } => {}
                 event => return Some(event),
             }
         }
+        panic!("nothing but heartbeats after {}", String::from_utf8_lossy(&self.all));
     }
 
     /// The next event, which must be of this name.
@@ -119,7 +120,7 @@ impl Stream {
 fn parsed(block: &str) -> Option<Event> {
     let mut event = Event::default();
     let mut data = String::new();
-    for line in block.lines() {
+    for line in block.lines().filter(|line| !line.is_empty()) {
         match line.split_once(": ").unwrap_or((line, "")) {
             ("id", id) => event.id = Some(id.to_owned()),
             ("event", name) => event.event = name.to_owned(),
