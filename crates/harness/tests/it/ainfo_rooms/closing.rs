@@ -16,7 +16,7 @@ for_both! {
 const NOTICED: Duration = Duration::from_secs(6);
 
 async fn who_may_not_talk_any_more_is_closed_within_seconds(backend: Backend) {
-    let site = Site::start(backend, &[]).await;
+    let site = Site::start(backend, &[("MARU__LOG__LEVEL", "debug")]).await;
     let username = name("disabled");
     let (logs_out, disabled, stays) =
         (site.user().await, site.user_named(&username).await.0, site.user().await);
@@ -36,6 +36,10 @@ async fn who_may_not_talk_any_more_is_closed_within_seconds(backend: Backend) {
     assert!(began.elapsed() < NOTICED, "{:?}", began.elapsed());
     staying.ask("still here").await;
     assert_eq!(staying.reply().await, "reply to: still here");
+    // Their addresses hold tokens, which no log may.
+    let log = site.server.log();
+    assert!(log.contains("/ws/chat/") && !log.contains("token="), "{log}");
+    assert!([&logs_out, &disabled, &stays].iter().all(|user| !log.contains(user.token())));
 }
 
 /// Side by side, each with a server of its own: most of the time is waiting.

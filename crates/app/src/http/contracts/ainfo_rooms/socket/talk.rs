@@ -230,21 +230,22 @@ impl Talk {
     /// The end. What a client has sent before it left is said all the same, and answered.
     async fn part(self, end: End) {
         let reason = match end {
-            End::Stalled => return,
             End::Close(code) => Some(CloseReason { code, description: None }),
+            End::Stalled => return self.say_the_rest().await,
             End::Left(reason) => {
-                for text in self.waiting.iter().flatten() {
-                    if let Err(fault) = self.ask(text.clone()).await {
-                        tracing::warn!(
-                            code = fault.code.name,
-                            "a message of a client that has left was refused"
-                        );
-                    }
-                }
+                self.say_the_rest().await;
                 reason
             }
         };
         let _ = timeout(GOODBYE, self.session.close(reason)).await;
+    }
+
+    async fn say_the_rest(&self) {
+        for text in self.waiting.iter().flatten() {
+            if let Err(fault) = self.ask(text.clone()).await {
+                tracing::warn!(code = fault.code.name, "a message of a client that has left was refused");
+            }
+        }
     }
 }
 
