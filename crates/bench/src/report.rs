@@ -149,7 +149,7 @@ mod tests {
     fn a_target_is_for_the_ratio_or_for_ours() {
         assert_eq!(figure(Target::Ratio(50.0)).met(), Some(true));
         assert_eq!(figure(Target::Ratio(50.1)).met(), Some(false));
-        assert_eq!(figure(Target::RatioAtMost(49.0)).met(), Some(true));
+        assert_eq!(figure(Target::RatioAtMost(50.0)).met(), Some(true));
         assert_eq!(figure(Target::AtMost(70.0)).met(), Some(true));
         assert_eq!(figure(Target::None).met(), None);
     }

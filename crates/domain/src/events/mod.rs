@@ -1,6 +1,9 @@
 //! Room events: every change of a room, numbered by `seq`; the truth for every reader.
 
+mod hints;
 pub mod ports;
+
+pub(crate) use hints::RoomHints;
 
 use crate::clock::Timestamp;
 use crate::rooms::word_enum;

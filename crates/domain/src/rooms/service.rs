@@ -5,14 +5,12 @@ use super::{Room, RoomKind, TurnPolicy};
 use crate::access::{Action, Actor, Authorized, Read, Write, authorize};
 use crate::clock::Clock;
 use crate::error::{Fault, StoreError, codes};
-use crate::events::ports::Notice;
 use crate::ids::{Ids, RoomId, RoomRef, UserId};
 use crate::once::{Once, OnceKey};
 use crate::page::{Page, PageRequest};
 use crate::text::CleanText;
 use crate::turns::Engine;
 use crate::turns::ports::Models;
-use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -129,10 +127,7 @@ impl Rooms {
     /// no change for longer than it takes to come again by itself. Hints may be lost.
     #[must_use]
     pub fn hints(&self, room: RoomId) -> BoxStream<'static, ()> {
-        let of_room =
-            move |notice: &Notice| matches!(notice, Notice::Room { room: changed, .. } if *changed == room);
-        let hints = self.engine.notices().filter(move |notice| std::future::ready(of_room(notice)));
-        hints.map(|_| ()).boxed()
+        self.engine.hints(room)
     }
 
     /// Every room of an owner, oldest first.

@@ -7,9 +7,10 @@ use super::run::Run;
 use super::{Budget, TurnStatus, TurnView};
 use crate::clock::Clock;
 use crate::error::{Fault, StoreError, codes};
+use crate::events::RoomHints;
 use crate::events::ports::{Bus, Notice};
 use crate::ids::{InstanceId, RoomId, TurnId};
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -79,6 +80,7 @@ pub struct Engine {
     pub(crate) ports: EnginePorts,
     pub(super) settings: EngineSettings,
     pub(super) registry: Arc<Registry>,
+    hints: RoomHints,
     draining: AtomicBool,
     idle: watch::Sender<usize>,
 }
@@ -91,6 +93,7 @@ impl Engine {
             ports,
             settings,
             registry: Arc::default(),
+            hints: RoomHints::default(),
             draining: AtomicBool::new(false),
             idle: watch::Sender::new(0),
         })
@@ -102,9 +105,12 @@ impl Engine {
         Lease { owner: self.settings.instance.clone(), lasts: self.settings.lease }
     }
 
-    /// Hints from every instance, from now on.
-    pub(crate) fn notices(&self) -> BoxStream<'static, Notice> {
-        self.ports.bus.listen()
+    /// Hints that a room has changed, whichever instance has changed it, from now on.
+    pub(crate) fn hints(&self, room: RoomId) -> BoxStream<'static, ()> {
+        let hints = stream::unfold(self.hints.listen(room), |mut hints| async move {
+            hints.changed().await.ok().map(|()| ((), hints))
+        });
+        hints.boxed()
     }
 
     /// True once the server is about to stop: no new turns.
@@ -158,10 +164,11 @@ impl Engine {
                 self.beat().await;
             }
         };
-        let notices = self.ports.bus.listen().for_each(async |notice| {
-            if let Notice::Cancel(turn) = notice {
+        let notices = self.ports.bus.listen().for_each(async |notice| match notice {
+            Notice::Cancel(turn) => {
                 self.registry.stop(turn, Stop::Cancelled);
             }
+            Notice::Room { room, .. } => self.hints.tell(room),
         });
         // A bus that falls silent for good is no reason to stop the heart.
         let notices = notices.then(|()| std::future::pending::<()>());
@@ -174,6 +181,7 @@ impl Engine {
 
     /// One beat: what [`Engine::heartbeat`] does each time.
     pub async fn beat(self: &Arc<Self>) {
+        self.hints.sweep();
         let running = self.registry.running();
         if !running.is_empty() {
             match self.ports.store.renew(self.lease(), running).await {

@@ -69,7 +69,7 @@ async fn the_log_shows_things_as_they_are(site: &Site) {
     assert!(!json!(told).to_string().contains("harmless"), "nothing shows what is gone");
 }
 
-/// Hints wake readers; without one they would look every two seconds.
+/// Hints wake readers; without one they would look every ten seconds.
 async fn the_log_is_followed_from_any_place(site: &Site) {
     let user = site.user().await;
     let made = room(&user, json!({})).await;
@@ -97,7 +97,7 @@ async fn the_log_is_followed_from_any_place(site: &Site) {
         }
         soonest = soonest.min(began.elapsed());
     }
-    // Five times in a row only a hint is that quick: a reader that polls would need a second on average.
+    // Five times in a row only a hint is that quick: a reader that polls would need five seconds on average.
     assert!(soonest < Duration::from_secs(1), "{soonest:?}");
     drop((all, late));
     user.post(&at(&made, "/messages")).json(&json!({"content": "go"})).await.has_status(201);
