@@ -2,6 +2,7 @@
 //! and its own words and shapes for what goes wrong.
 
 pub mod drf;
+pub mod quote_chat;
 pub mod token_chats;
 
 use super::v1::Problem;
@@ -14,6 +15,8 @@ use maru_domain::error::{Fault, codes};
 pub enum Contract {
     /// The token API (contract §1).
     TokenChats,
+    /// Quote Generator V2 (contract §5).
+    QuoteChat,
     /// Our own.
     Native,
 }
@@ -22,7 +25,13 @@ impl Contract {
     /// The contract that owns a path, for errors that come before any handler (contract §0.6).
     #[must_use]
     pub fn of_path(path: &str) -> Self {
-        if path.starts_with("/api/") { Self::TokenChats } else { Self::Native }
+        if path.starts_with("/api/chat/") || matches!(path, "/api/health" | "/api/health/") {
+            Self::QuoteChat
+        } else if path.starts_with("/api/") {
+            Self::TokenChats
+        } else {
+            Self::Native
+        }
     }
 
     /// A fault in the contract's shape.
@@ -30,6 +39,7 @@ impl Contract {
     pub fn refuse(self, fault: Fault) -> HttpResponse {
         match self {
             Self::TokenChats => drf::Refusal::from_fault(&fault).into_response(),
+            Self::QuoteChat => quote_chat::Refusal::from(fault).error_response(),
             Self::Native => Problem::from(fault).error_response(),
         }
     }
@@ -43,7 +53,7 @@ impl Contract {
                 format!("Method \"{verb}\" not allowed."),
             )
             .into_response(),
-            Self::Native => Problem::from(Fault::new(&codes::METHOD_NOT_ALLOWED)).error_response(),
+            Self::QuoteChat | Self::Native => self.refuse(Fault::new(&codes::METHOD_NOT_ALLOWED)),
         }
     }
 
@@ -54,7 +64,7 @@ impl Contract {
             Self::TokenChats => {
                 drf::Refusal::detail(StatusCode::NOT_FOUND, "Not found.".to_owned()).into_response()
             }
-            Self::Native => Problem::from(Fault::new(&codes::NOT_FOUND)).error_response(),
+            Self::QuoteChat | Self::Native => self.refuse(Fault::new(&codes::NOT_FOUND)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The OpenAPI document, and a page to read it that needs no network.
 
-use super::contracts::{Contract, token_chats};
+use super::contracts::{Contract, quote_chat, token_chats};
 use super::v1::Refusals;
 use super::{operator, v1};
 use actix_web::http::header::LOCATION;
@@ -22,6 +22,11 @@ use utoipa_swagger_ui::Config;
         token_chats::send,
         token_chats::delete,
         token_chats::edit,
+        quote_chat::send,
+        quote_chat::status,
+        quote_chat::stream,
+        quote_chat::delete,
+        quote_chat::health,
         v1::accounts::register,
         v1::accounts::login,
         v1::accounts::logout,
@@ -49,6 +54,8 @@ use utoipa_swagger_ui::Config;
         v1::turns::events,
         v1::turns::cancel,
         v1::turns::retry,
+        v1::quotes::quotes,
+        v1::quotes::quote,
         operator::livez,
         operator::readyz,
         operator::metrics,
@@ -60,10 +67,12 @@ use utoipa_swagger_ui::Config;
     modifiers(&Tokens, &Refusals),
     tags(
         (name = "token chats", description = "Register, get a token, chat in sessions."),
+        (name = "quote chat", description = "A conversation of four steps that ends with a quote; polled or streamed."),
         (name = "accounts", description = "Register, sessions and API keys of the native API."),
         (name = "rooms", description = "Conversations."),
         (name = "messages", description = "What is said in a room: pages, sends, edits."),
         (name = "turns", description = "A message and its reply: look, follow, cancel, retry."),
+        (name = "quotes", description = "The catalogue of quotes."),
         (name = "operator", description = "Health and figures."),
     )
 )]

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::error::{Fault, StoreError, codes};
 use crate::events::ports::{Bus, Notice};
 use crate::ids::{InstanceId, RoomId, TurnId};
+use crate::quotes::ports::QuoteStore;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use std::panic::AssertUnwindSafe;
@@ -39,6 +40,8 @@ pub struct EnginePorts {
     pub bus: Arc<dyn Bus>,
     /// Who answers.
     pub models: Arc<dyn Models>,
+    /// Quotes for the threads that end with one.
+    pub quotes: Arc<dyn QuoteStore>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where tasks run.

@@ -44,6 +44,7 @@ pub struct MessageRow {
     created_at: DbTime,
     updated_at: DbTime,
     edited_at: Option<DbTime>,
+    quote: Option<DbJson>,
 }
 
 impl TryFrom<MessageRow> for Message {
@@ -61,6 +62,7 @@ impl TryFrom<MessageRow> for Message {
             seq: row.seq,
             turn_id: row.turn_id.map(|id| TurnId(id.0)),
             content: row.content,
+            quote: super::quotes::of_message(row.quote)?,
             metadata: row.metadata.0,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
