@@ -6,7 +6,8 @@ use super::refusal::Refusal;
 use super::shapes::{FAILED, QuoteShape, ended_at, time};
 use crate::http::State;
 use crate::http::visitor::Visitor;
-use actix_web::http::header::{CACHE_CONTROL, CONNECTION, HeaderName};
+use actix_web::http::header::{CACHE_CONTROL, HeaderName};
+use actix_web::http::Version;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::future::{BoxFuture, FutureExt};
@@ -63,7 +64,7 @@ pub async fn stream(
         let (turns, turn) = (state.services.turns.clone(), latest.turn.id);
         Stage::Waiting(async move { turns.wait(turn).await }.boxed())
     };
-    Ok(respond(Listener {
+    Ok(respond(&request, Listener {
         state,
         visitor,
         asked,
@@ -74,16 +75,24 @@ pub async fn stream(
     }))
 }
 
-fn respond(listener: Listener) -> HttpResponse {
+/// The reason phrase of a stream's status line, with the header behind it that the contract wants. actix
+/// writes no `Connection` of ours, because HTTP/1.1 keeps connections open without one; the contract's
+/// clients may look for it all the same.
+const OK_KEEP_ALIVE: &str = "OK\r\nconnection: keep-alive";
+
+fn respond(request: &HttpRequest, listener: Listener) -> HttpResponse {
     let begin = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"retry: 3000\n\n"))]);
     let events = stream::unfold(listener, |mut listener| async move {
         let bytes = listener.next().await?;
         Some((Ok(bytes), listener))
     });
-    HttpResponse::Ok()
+    let mut response = HttpResponse::Ok();
+    if request.version() == Version::HTTP_11 && request.head().keep_alive() {
+        response.reason(OK_KEEP_ALIVE);
+    }
+    response
         .content_type("text/event-stream")
         .insert_header((CACHE_CONTROL, "no-cache"))
-        .insert_header((CONNECTION, "keep-alive"))
         .insert_header((HeaderName::from_static("x-accel-buffering"), "no"))
         .streaming(Box::pin(futures_util::StreamExt::chain(begin, events)))
 }
