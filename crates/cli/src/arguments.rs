@@ -40,6 +40,9 @@ pub enum Command {
     /// API keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Quotes.
+    #[command(subcommand)]
+    Quote(QuoteCommand),
 }
 
 /// How to serve.
@@ -127,6 +130,22 @@ pub enum KeyCommand {
         username: String,
         /// Which, by its id.
         id: String,
+    },
+}
+
+/// What to do with quotes.
+#[derive(Subcommand)]
+pub enum QuoteCommand {
+    /// List the catalogue.
+    List {
+        /// Only this category: hope, motivation, productivity or resilience.
+        #[arg(long)]
+        category: Option<String>,
+    },
+    /// Add the quotes of a file, and say of each row what became of it; exits with 1 when one was refused.
+    Import {
+        /// A .csv file with a head, or a .json array: text, author, category and maybe source.
+        file: PathBuf,
     },
 }
 

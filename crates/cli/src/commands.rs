@@ -4,13 +4,14 @@ pub mod config;
 pub mod doctor;
 pub mod key;
 pub mod migrate;
+pub mod quote;
 pub mod serve;
 pub mod user;
 
 use maru_app::Settings;
 use maru_app::wire::{Wired, wire};
 use maru_domain::accounts::User;
-use maru_domain::error::{BoxError, Fault, FieldRule};
+use maru_domain::error::{BoxError, Fault, FieldFault, FieldRule};
 use secrecy::SecretString;
 use std::io::IsTerminal;
 
@@ -29,23 +30,25 @@ async fn user(wired: &Wired, username: &str) -> Result<User, BoxError> {
 
 /// A fault for a person at a terminal.
 fn in_words(fault: &Fault) -> String {
-    let fields = fault.fields.iter().map(|field| {
-        let rule = match field.rule {
-            FieldRule::Required | FieldRule::Null | FieldRule::Blank => "must not be empty".to_owned(),
-            FieldRule::NotAString => "must be text".to_owned(),
-            FieldRule::TooLong(most) => format!("may have at most {most} characters"),
-            FieldRule::TooShort(least) => format!("must have at least {least} characters"),
-            FieldRule::Choice => "has a value that is not allowed".to_owned(),
-            FieldRule::Past => "is over already".to_owned(),
-            FieldRule::Characters => "has characters that are not allowed".to_owned(),
-            FieldRule::Email => "is not an e-mail address".to_owned(),
-            FieldRule::Taken => "is taken".to_owned(),
-        };
-        format!("{} {rule}", field.field)
-    });
-    let fields: Vec<String> = fields.collect();
+    let fields: Vec<String> = fault.fields.iter().map(field_in_words).collect();
     let cause = fault.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
     if fields.is_empty() { format!("{fault}{cause}") } else { fields.join("; ") }
+}
+
+/// A field that breaks a rule, for a person at a terminal.
+fn field_in_words(field: &FieldFault) -> String {
+    let rule = match field.rule {
+        FieldRule::Required | FieldRule::Null | FieldRule::Blank => "must not be empty".to_owned(),
+        FieldRule::NotAString => "must be text".to_owned(),
+        FieldRule::TooLong(most) => format!("may have at most {most} characters"),
+        FieldRule::TooShort(least) => format!("must have at least {least} characters"),
+        FieldRule::Choice => "has a value that is not allowed".to_owned(),
+        FieldRule::Past => "is over already".to_owned(),
+        FieldRule::Characters => "has characters that are not allowed".to_owned(),
+        FieldRule::Email => "is not an e-mail address".to_owned(),
+        FieldRule::Taken => "is taken".to_owned(),
+    };
+    format!("{} {rule}", field.field)
 }
 
 /// Reads a password: typed blind at a terminal, or one line of standard input, without its end.

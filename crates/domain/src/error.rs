@@ -69,6 +69,7 @@ pub mod codes {
         KEY_NOT_FOUND "key_not_found" NotFound "there is no such key";
         ROOM_NOT_FOUND "room_not_found" NotFound "there is no such room";
         MESSAGE_NOT_FOUND "message_not_found" NotFound "there is no such message";
+        QUOTE_NOT_FOUND "quote_not_found" NotFound "there is no such quote";
         TURN_NOT_FOUND "turn_not_found" NotFound "there is no such turn";
         NO_OPEN_SESSION "no_open_session" NotFound "there is no open session; send a message to start one";
         ROOM_EXISTS "room_exists" Conflict "there is a room of this id already";

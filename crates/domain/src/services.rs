@@ -11,6 +11,8 @@ use crate::messages::Messages;
 use crate::messages::ports::MessageStore;
 use crate::once::OnceStore;
 use crate::pages::PageCache;
+use crate::quotes::Quotes;
+use crate::quotes::ports::QuoteStore;
 use crate::rooms::Rooms;
 use crate::rooms::ports::RoomStore;
 use crate::turns::ports::{Models, Spawner, StreamBuffer, TurnStore};
@@ -33,6 +35,8 @@ pub struct StorePorts {
     pub messages: Arc<dyn MessageStore>,
     /// Turns.
     pub turns: Arc<dyn TurnStore>,
+    /// Quotes.
+    pub quotes: Arc<dyn QuoteStore>,
     /// Room events.
     pub events: Arc<dyn EventStore>,
     /// Answers kept under idempotency keys.
@@ -90,6 +94,8 @@ pub struct Services {
     pub messages: Messages,
     /// Turns.
     pub turns: Turns,
+    /// Quotes.
+    pub quotes: Quotes,
     /// Room events.
     pub events: Arc<dyn EventStore>,
     /// Answers kept under idempotency keys.
@@ -116,6 +122,7 @@ impl Services {
             buffer: Arc::clone(&ports.buffer),
             bus: ports.bus,
             models: Arc::clone(&ports.models),
+            quotes: Arc::clone(&store.quotes),
             clock: Arc::clone(&clock),
             spawner: Arc::clone(&ports.spawner),
         };
@@ -132,22 +139,25 @@ impl Services {
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
         };
+        let rooms = Rooms {
+            store: store.rooms,
+            engine: Arc::clone(&engine),
+            models: Arc::clone(&ports.models),
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+        };
+        let messages = Messages {
+            store: store.messages,
+            engine: Arc::clone(&engine),
+            models: Arc::clone(&ports.models),
+            clock: Arc::clone(&clock),
+            ids,
+        };
         Self {
             accounts: Accounts { ports: accounts, token_ttl: settings.token_ttl },
-            rooms: Rooms {
-                store: store.rooms,
-                engine: Arc::clone(&engine),
-                models: Arc::clone(&ports.models),
-                clock: Arc::clone(&clock),
-                ids: Arc::clone(&ids),
-            },
-            messages: Messages {
-                store: store.messages,
-                engine: Arc::clone(&engine),
-                models: Arc::clone(&ports.models),
-                clock: Arc::clone(&clock),
-                ids,
-            },
+            quotes: Quotes { store: store.quotes, rooms: rooms.clone(), messages: messages.clone() },
+            rooms,
+            messages,
             turns: Turns { engine: Arc::clone(&engine), store: store.turns, buffer: ports.buffer },
             events: store.events,
             once: store.once,

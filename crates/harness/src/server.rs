@@ -80,6 +80,7 @@ pub fn http_client(timeout: Duration) -> reqwest::Client {
 #[derive(Clone, Debug)]
 pub struct Launch {
     binary: PathBuf,
+    bind: &'static str,
     store: Option<String>,
     home: Option<PathBuf>,
     env: Vec<(String, String)>,
@@ -92,12 +93,20 @@ impl Launch {
     pub fn new(binary: impl Into<PathBuf>) -> Self {
         Self {
             binary: binary.into(),
+            bind: "127.0.0.1:0",
             store: None,
             home: None,
             env: Vec::new(),
             args: Vec::new(),
             address: Address::default(),
         }
+    }
+
+    /// `--bind`, with port 0; clients come over the loopback interface all the same.
+    #[must_use]
+    pub const fn bind(mut self, address: &'static str) -> Self {
+        self.bind = address;
+        self
     }
 
     /// `--store`: `sqlite:…` or `postgres://…`.
@@ -271,7 +280,7 @@ impl TestServer {
         let deadline = Instant::now() + READY_TIME;
         let log = || OpenOptions::new().create(true).append(true).open(&self.log).map_err(failed("log file"));
         let mut command = Command::new(&self.launch.binary);
-        command.args(["serve", "--bind", "127.0.0.1:0", "--store", &self.store]).args(&self.launch.args);
+        command.args(["serve", "--bind", self.launch.bind, "--store", &self.store]).args(&self.launch.args);
         command.current_dir(&self.home).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log()?);
         // Only the test says how the server is set; a developer's own settings and keys stay out.
         for (name, _) in std::env::vars_os() {

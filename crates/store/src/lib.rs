@@ -235,6 +235,7 @@ where
         + maru_domain::turns::ports::TurnStore
         + maru_domain::events::ports::EventStore
         + maru_domain::once::OnceStore
+        + maru_domain::quotes::ports::QuoteStore
         + 'static,
 {
     StorePorts {
@@ -244,6 +245,7 @@ where
         rooms: Arc::clone(store) as _,
         messages: Arc::clone(store) as _,
         turns: Arc::clone(store) as _,
+        quotes: Arc::clone(store) as _,
         events: Arc::clone(store) as _,
         once: Arc::clone(store) as _,
     }

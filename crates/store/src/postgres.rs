@@ -26,6 +26,8 @@ mod idempotency;
 mod message_changes;
 #[path = "shared/messages.rs"]
 mod messages;
+#[path = "shared/quotes.rs"]
+mod quotes;
 #[path = "shared/room_events.rs"]
 mod room_events;
 #[path = "shared/rooms.rs"]

@@ -88,6 +88,7 @@ diesel::table! {
         created_at -> Moment,
         updated_at -> Moment,
         edited_at -> Nullable<Moment>,
+        quote -> Nullable<Json>,
     }
 }
 
@@ -151,6 +152,18 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+
+    quotes (number) {
+        number -> BigInt,
+        category -> Text,
+        text -> Text,
+        author -> Text,
+        source -> Nullable<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     sessions,
@@ -159,5 +172,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     messages,
     room_events,
     turns,
-    idempotency
+    idempotency,
+    quotes
 );

@@ -3,6 +3,7 @@
 
 pub mod ainfo_rooms;
 pub mod drf;
+pub mod quote_chat;
 pub mod token_chats;
 
 use self::drf::{English, Korean, Language, Phrase};
@@ -18,6 +19,8 @@ pub enum Contract {
     TokenChats,
     /// The AInfo rooms, with their WebSocket (contract §2).
     AinfoRooms,
+    /// Quote Generator V2 (contract §5).
+    QuoteChat,
     /// Our own.
     Native,
 }
@@ -31,6 +34,8 @@ impl Contract {
         };
         if ["/chatbot", "/api/v1/chatbot", "/ws"].into_iter().any(under) {
             Self::AinfoRooms
+        } else if path.starts_with("/api/chat/") || matches!(path, "/api/health" | "/api/health/") {
+            Self::QuoteChat
         } else if path.starts_with("/api/") {
             Self::TokenChats
         } else {
@@ -44,6 +49,7 @@ impl Contract {
         match self {
             Self::TokenChats => drf::Refusal::<English>::from_fault(&fault).into_response(),
             Self::AinfoRooms => drf::Refusal::<Korean>::from_fault(&fault).into_response(),
+            Self::QuoteChat => quote_chat::Refusal::from(fault).error_response(),
             Self::Native => Problem::from(fault).error_response(),
         }
     }
@@ -54,7 +60,7 @@ impl Contract {
         match self {
             Self::TokenChats => wrong_verb::<English>(verb),
             Self::AinfoRooms => wrong_verb::<Korean>(verb),
-            Self::Native => Problem::from(Fault::new(&codes::METHOD_NOT_ALLOWED)).error_response(),
+            Self::QuoteChat | Self::Native => self.refuse(Fault::new(&codes::METHOD_NOT_ALLOWED)),
         }
     }
 
@@ -64,7 +70,7 @@ impl Contract {
         match self {
             Self::TokenChats => not_found::<English>(),
             Self::AinfoRooms => not_found::<Korean>(),
-            Self::Native => Problem::from(Fault::new(&codes::NOT_FOUND)).error_response(),
+            Self::QuoteChat | Self::Native => self.refuse(Fault::new(&codes::NOT_FOUND)),
         }
     }
 }

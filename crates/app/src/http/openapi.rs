@@ -1,6 +1,6 @@
 //! The OpenAPI document, and a page to read it that needs no network.
 
-use super::contracts::{Contract, ainfo_rooms, token_chats};
+use super::contracts::{Contract, ainfo_rooms, quote_chat, token_chats};
 use super::v1::Refusals;
 use super::{operator, v1};
 use actix_web::http::header::LOCATION;
@@ -30,6 +30,11 @@ use utoipa_swagger_ui::Config;
         ainfo_rooms::delete,
         ainfo_rooms::logs,
         ainfo_rooms::socket,
+        quote_chat::send,
+        quote_chat::status,
+        quote_chat::stream,
+        quote_chat::delete,
+        quote_chat::health,
         v1::accounts::register,
         v1::accounts::login,
         v1::accounts::logout,
@@ -57,6 +62,8 @@ use utoipa_swagger_ui::Config;
         v1::turns::events,
         v1::turns::cancel,
         v1::turns::retry,
+        v1::quotes::quotes,
+        v1::quotes::quote,
         operator::livez,
         operator::readyz,
         operator::metrics,
@@ -69,10 +76,12 @@ use utoipa_swagger_ui::Config;
     tags(
         (name = "token chats", description = "Register, get a token, chat in sessions."),
         (name = "ainfo rooms", description = "Rooms with their logs; a WebSocket to talk in one."),
+        (name = "quote chat", description = "A conversation of four steps that ends with a quote; polled or streamed."),
         (name = "accounts", description = "Register, sessions and API keys of the native API."),
         (name = "rooms", description = "Conversations."),
         (name = "messages", description = "What is said in a room: pages, sends, edits."),
         (name = "turns", description = "A message and its reply: look, follow, cancel, retry."),
+        (name = "quotes", description = "The catalogue of quotes."),
         (name = "operator", description = "Health and figures."),
     )
 )]

@@ -1,6 +1,6 @@
 //! Every route, in one table: verb, path, handler, policy. Nothing is served that is not here.
 
-use super::contracts::{Contract, ainfo_rooms, token_chats};
+use super::contracts::{Contract, ainfo_rooms, quote_chat, token_chats};
 use super::{openapi, operator, v1};
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub enum Policy {
     /// Anybody.
     Open,
+    /// Whoever shows a good token or key; without one, anybody where `auth.anonymous` allows it.
+    Anonymous,
     /// Whoever shows a good token or key.
     Token,
     /// Whoever shows one in the handshake of a WebSocket, in the header or the address; 403 to others.
@@ -65,6 +67,12 @@ pub fn table() -> Vec<Entry> {
         AinfoRooms GET "/chatbot/room/{pk}/logs" Token ainfo_rooms::logs;
         AinfoRooms GET "/ws/chat/{room_id}" Handshake ainfo_rooms::socket;
 
+        QuoteChat POST "/api/chat/send" Anonymous quote_chat::send;
+        QuoteChat GET "/api/chat/status" Anonymous quote_chat::status;
+        QuoteChat GET "/api/chat/stream" Anonymous quote_chat::stream;
+        QuoteChat DELETE "/api/chat/{userId}/{threadNum}" Anonymous quote_chat::delete;
+        QuoteChat GET "/api/health" Open quote_chat::health;
+
         Native POST "/v1/auth/register" Open v1::accounts::register;
         Native POST "/v1/auth/login" Open v1::accounts::login;
         Native POST "/v1/auth/logout" Token v1::accounts::logout;
@@ -92,6 +100,9 @@ pub fn table() -> Vec<Entry> {
         Native GET "/v1/turns/{id}/events" Token v1::turns::events;
         Native POST "/v1/turns/{id}/cancel" Token v1::turns::cancel;
         Native POST "/v1/turns/{id}/retry" Token v1::turns::retry;
+
+        Native GET "/v1/quotes" Token v1::quotes::quotes;
+        Native GET "/v1/quotes/{id}" Token v1::quotes::quote;
 
         Native GET "/livez" Open operator::livez;
         Native GET "/readyz" Open operator::readyz;

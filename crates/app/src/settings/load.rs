@@ -215,6 +215,24 @@ mod tests {
     }
 
     #[test]
+    fn anonymous_callers_come_in_over_loopback_unless_told_otherwise() {
+        for (bind, setting, allowed) in [
+            ("127.0.0.1:1", "loopback", true),
+            ("[::1]:1", "loopback", true),
+            ("[::ffff:127.0.0.1]:1", "loopback", true),
+            ("0.0.0.0:1", "loopback", false),
+            ("[::]:1", "loopback", false),
+            ("10.0.0.1:1", "loopback", false),
+            ("10.0.0.1:1", "allow", true),
+            ("127.0.0.1:1", "deny", false),
+        ] {
+            let settings = with(&[("MARU__SERVER__BIND", bind), ("MARU__AUTH__ANONYMOUS", setting)]).unwrap();
+            assert_eq!(settings.allows_anonymous(), allowed, "{bind} {setting}");
+        }
+        assert!(with(&[]).unwrap().allows_anonymous());
+    }
+
+    #[test]
     fn the_environment_wins_over_the_defaults() {
         let settings = with(&[
             ("MARU__SERVER__BIND", "0.0.0.0:9000"),

@@ -11,8 +11,20 @@ use crate::turns::Turn;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
+/// The name that a foreign contract's client gave a room: unique among its owner's rooms of a kind,
+/// and among those that nobody owns.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RoomName {
+    /// Which contract opened it.
+    pub kind: RoomKind,
+    /// Whose it is.
+    pub owner: Option<UserId>,
+    /// The id that the client chose.
+    pub public_id: String,
+}
+
 /// A room to be opened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRoom {
     /// Its id.
     pub id: RoomId,
@@ -122,6 +134,9 @@ pub trait RoomStore: Send + Sync {
 
     /// The room, whoever owns it.
     async fn find(&self, room: RoomRef) -> Result<Option<Room>, StoreError>;
+
+    /// The room of that name.
+    async fn named(&self, name: RoomName) -> Result<Option<Room>, StoreError>;
 
     /// Every room of an owner, by number.
     async fn owned(&self, owner: UserId) -> Result<Vec<Room>, StoreError>;

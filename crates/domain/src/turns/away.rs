@@ -59,6 +59,7 @@ impl Engine {
             text,
             usage: None,
             error: Some(error),
+            quote: None,
             withdraw: turn.withdraw_on_failure,
             now: self.ports.clock.now(),
         };

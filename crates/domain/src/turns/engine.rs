@@ -10,6 +10,7 @@ use crate::error::{Fault, StoreError, codes};
 use crate::events::RoomHints;
 use crate::events::ports::{Bus, Notice};
 use crate::ids::{InstanceId, RoomId, TurnId};
+use crate::quotes::ports::QuoteStore;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
 use std::panic::AssertUnwindSafe;
@@ -40,6 +41,8 @@ pub struct EnginePorts {
     pub bus: Arc<dyn Bus>,
     /// Who answers.
     pub models: Arc<dyn Models>,
+    /// Quotes for the threads that end with one.
+    pub quotes: Arc<dyn QuoteStore>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where tasks run.

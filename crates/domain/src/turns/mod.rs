@@ -12,7 +12,7 @@ mod transcript;
 
 pub use engine::{Engine, EnginePorts, EngineSettings};
 pub use model::*;
-pub use prompt::{Budget, Prompt, PromptMessage, PromptSource};
+pub use prompt::{Budget, Prompt, PromptMessage, PromptSource, QuoteThread};
 pub use registry::{Settled, SettledVersion, Watch};
 pub use service::Turns;
 

@@ -4,6 +4,7 @@ use crate::clock::Timestamp;
 use crate::error::{Code, codes};
 use crate::ids::{MessageId, RoomId, TurnId};
 use crate::messages::MessageStatus;
+use crate::quotes::Quote;
 use crate::rooms::word_enum;
 use std::fmt;
 use std::str::FromStr;
@@ -108,6 +109,8 @@ pub struct TurnView {
     pub turn: Turn,
     /// The reply so far; all of it once the turn has ended.
     pub reply: String,
+    /// The quote that goes with the reply of a quote thread, once the turn has completed.
+    pub quote: Option<Quote>,
 }
 
 /// Names one event of a turn's stream: `<turn>.<fence>-<n>` (design §4).

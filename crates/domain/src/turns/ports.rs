@@ -4,6 +4,7 @@ use super::{Prompt, PromptSource, Turn, TurnError, TurnStatus, TurnView, Usage};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::ids::{InstanceId, RoomId, TurnId};
+use crate::quotes::Quote;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -67,6 +68,8 @@ pub struct Ending {
     pub usage: Option<Usage>,
     /// Why it did not complete.
     pub error: Option<TurnError>,
+    /// The quote that goes with the reply.
+    pub quote: Option<Quote>,
     /// Take the turn back, with its messages, its idempotency key and the room that it opened.
     pub withdraw: bool,
     /// Now.

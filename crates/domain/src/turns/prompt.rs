@@ -21,6 +21,15 @@ pub struct PromptMessage {
     pub content: String,
 }
 
+/// A quote thread up to a turn: what decides the turn's step and its quote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuoteThread {
+    /// The name that the client gave it.
+    pub public_id: String,
+    /// Everything that the person has said, the turn's own message last.
+    pub said: Vec<String>,
+}
+
 /// What the store knows of a turn's past.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PromptSource {
@@ -32,6 +41,8 @@ pub struct PromptSource {
     pub model: Option<String>,
     /// Oldest first; the last is the message to be answered.
     pub messages: Vec<PromptMessage>,
+    /// The quote thread, if it is one.
+    pub thread: Option<QuoteThread>,
 }
 
 /// What a model is asked.
@@ -43,6 +54,21 @@ pub struct Prompt {
     pub system: Option<String>,
     /// Oldest first; the last is to be answered.
     pub messages: Vec<PromptMessage>,
+    /// What a model says that has no words of its own: the demo.
+    pub template: Option<String>,
+}
+
+impl Prompt {
+    /// The same for a step of a guided conversation: its shape comes before everything else that the
+    /// model is told.
+    #[must_use]
+    pub fn guided(self, shape: &str, template: &str) -> Self {
+        let system = match self.system {
+            Some(own) => format!("{shape}\n\n{own}"),
+            None => shape.to_owned(),
+        };
+        Self { system: Some(system), template: Some(template.to_owned()), ..self }
+    }
 }
 
 impl PromptSource {
@@ -60,7 +86,7 @@ impl PromptSource {
         }
         let messages = self.messages.split_off(self.messages.len() - kept);
         let system = (!self.system_prompt.is_empty()).then_some(self.system_prompt);
-        Prompt { turn, system, messages }
+        Prompt { turn, system, messages, template: None }
     }
 }
 
@@ -78,6 +104,7 @@ mod tests {
                 .iter()
                 .map(|text| PromptMessage { role: Role::User, content: (*text).to_owned() })
                 .collect(),
+            thread: None,
         }
     }
 
@@ -92,6 +119,15 @@ mod tests {
         assert_eq!(kept(&["a", "b", "c"], 2, 100), ["b", "c"]);
         assert_eq!(kept(&["aaaa", "bb", "cc"], 10, 4), ["bb", "cc"]);
         assert_eq!(kept(&["a", "b", "c"], 10, 100), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn the_shape_of_a_step_comes_first() {
+        let prompt = source(&["a"]).within(TurnId(Uuid::nil()), Budget { messages: 1, chars: 1 });
+        let own = prompt.system.clone().unwrap();
+        let guided = prompt.guided("be kind", "there, there");
+        assert_eq!(guided.system, Some(format!("be kind\n\n{own}")));
+        assert_eq!(guided.template.as_deref(), Some("there, there"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::error::StoreError;
 use crate::events::ports::Notice;
 use crate::fail_point;
 use crate::ids::TurnId;
+use crate::quotes::{self, Guided, Quote};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use std::error::Error;
@@ -22,6 +23,8 @@ pub(super) struct Run {
     claimed: Claimed,
     transcript: Transcript,
     own_writes: i64,
+    /// The quote that goes with the reply, in a quote thread.
+    quote: Option<Quote>,
     /// The last checkpoint failed: the next one waits for its second to be over.
     store_is_away: bool,
 }
@@ -45,6 +48,7 @@ impl Run {
             claimed,
             transcript: Transcript::default(),
             own_writes: 0,
+            quote: None,
             store_is_away: false,
         }
     }
@@ -119,13 +123,22 @@ impl Run {
             let model = model.ok_or_else(|| {
                 Break::Failed(ModelError::new(ModelFault::UnknownModel, format!("{:?}", source.model)))
             })?;
-            model.reply(source.within(id, budget)).await.map_err(Break::Failed)
+            let Some(thread) = &source.thread else {
+                let pieces = model.reply(source.within(id, budget)).await.map_err(Break::Failed)?;
+                return Ok((pieces, None));
+            };
+            let guided = engine.patiently(|| quotes::guide(ports.quotes.as_ref(), thread)).await;
+            let Guided { shape, template, quote } = guided.map_err(Break::Broken)?;
+            let prompt = source.within(id, budget).guided(shape, &template);
+            Ok((quotes::whole(model.as_ref(), prompt, template).await, quote))
         };
-        tokio::select! {
+        let (pieces, quote) = tokio::select! {
             biased;
-            stop = stopped(&mut self.running) => Err(Break::Stopped(stop)),
-            asked = asked => asked,
-        }
+            stop = stopped(&mut self.running) => return Err(Break::Stopped(stop)),
+            asked = asked => asked?,
+        };
+        self.quote = quote;
+        Ok(pieces)
     }
 
     /// Reads the stream to its end, publishing and storing on the way.
@@ -293,15 +306,16 @@ impl Run {
             text: std::mem::take(&mut self.transcript.text),
             usage: self.transcript.end.and_then(|(_, usage)| usage),
             error,
+            quote: self.quote.take().filter(|_| status == TurnStatus::Completed),
             withdraw,
             now: self.engine.ports.clock.now(),
         };
         fail_point!("turn.before_final_commit");
-        let text = ending.text.clone();
+        let (text, quote) = (ending.text.clone(), ending.quote.clone());
         match self.engine.patiently(|| self.engine.ports.store.finish(ending.clone())).await {
             Ok(Some(ended)) => {
                 fail_point!("turn.after_final_commit");
-                self.tell(ended, text, withdraw).await
+                self.tell(ended, text, quote, withdraw).await
             }
             Ok(None) => self.give_up().await,
             Err(error @ (StoreError::Internal(_) | StoreError::Conflict(_))) => {
@@ -318,7 +332,7 @@ impl Run {
         }
     }
 
-    async fn tell(&mut self, ended: Ended, text: String, withdrawn: bool) -> bool {
+    async fn tell(&mut self, ended: Ended, text: String, quote: Option<Quote>, withdrawn: bool) -> bool {
         // Readers get the rest as a delta before the end, so that deltas alone are the whole text.
         self.transcript.text = text;
         self.publish().await;
@@ -329,7 +343,10 @@ impl Run {
             let reply = std::mem::take(&mut self.transcript.text);
             let version =
                 SettledVersion { room_version: ended.room_version, own_writes: self.own_writes + 1 };
-            Settled::Ended { view: Box::new(TurnView { turn: ended.turn, reply }), version: Some(version) }
+            Settled::Ended {
+                view: Box::new(TurnView { turn: ended.turn, reply, quote }),
+                version: Some(version),
+            }
         };
         self.engine.ports.buffer.close(id, self.claimed.turn.fence).await;
         self.engine.registry.settle(id, Some(settled));

@@ -23,6 +23,8 @@ mod operator;
 #[cfg(test)]
 mod power_cut;
 #[cfg(test)]
+mod quote_chat;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod token_chats;

@@ -24,6 +24,7 @@ pub fn talk(system: Option<&str>, said: &[(Role, &str)]) -> Prompt {
         turn: TurnId(Uuid::from_u128(7)),
         system: system.map(str::to_owned),
         messages: said.iter().map(message).collect(),
+        template: None,
     }
 }
 

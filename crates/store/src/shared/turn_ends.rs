@@ -8,7 +8,7 @@ use super::turns::{TurnRow, view_of};
 use super::{Conn, Db};
 use crate::error::Abort;
 use crate::schema::{messages, rooms, turns};
-use crate::types::{DbId, DbTime};
+use crate::types::{DbId, DbJson, DbTime};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use maru_domain::clock::Timestamp;
@@ -55,12 +55,14 @@ async fn set_reply(
     reply: DbId,
     text: &str,
     status: TurnStatus,
+    quote: Option<DbJson>,
     now: Timestamp,
 ) -> QueryResult<()> {
     diesel::update(messages::table.filter(messages::id.eq(reply)))
         .set((
             messages::content.eq(text),
             messages::status.eq(status.of_reply().as_str()),
+            messages::quote.eq(quote),
             messages::updated_at.eq(DbTime(now)),
         ))
         .prepared()
@@ -86,7 +88,7 @@ pub async fn checkpoint(conn: &mut Conn, checkpoint: Checkpoint) -> Result<Writt
         .await
         .optional()?;
     if let Some(reply) = reply {
-        set_reply(conn, reply, &checkpoint.text, TurnStatus::Streaming, checkpoint.now).await?;
+        set_reply(conn, reply, &checkpoint.text, TurnStatus::Streaming, None, checkpoint.now).await?;
         return Ok(Written::Kept);
     }
     let still_mine: i64 = mine.count().get_result(conn).await?;
@@ -122,7 +124,8 @@ pub async fn finish(conn: &mut Conn, ending: Ending) -> Result<Option<Ended>, Ab
     if ending.withdraw {
         return withdraw(conn, room, turn, ending.now).await;
     }
-    set_reply(conn, reply, &ending.text, ending.status, ending.now).await?;
+    let quote = ending.quote.as_ref().map(super::quotes::kept).transpose()?;
+    set_reply(conn, reply, &ending.text, ending.status, quote, ending.now).await?;
     let events = [(RoomEventKind::MessageUpdated, turn.reply_id.0), (RoomEventKind::TurnDone, turn.id.0)];
     super::room_events::append(conn, room.id, room.last_seq, ending.now, &events).await?;
     let queued = is_queued(conn, room.id).await?;
@@ -219,6 +222,7 @@ async fn cancel(conn: &mut Conn, turn: TurnId, fence: i64, now: Timestamp) -> Re
         text: view.as_ref().map(|view| view.reply.clone()).unwrap_or_default(),
         usage: None,
         error: None,
+        quote: None,
         withdraw: false,
         now,
     };

@@ -5,7 +5,7 @@ use super::turn_ends;
 use super::{Conn, Db, Store};
 use crate::error::Abort;
 use crate::schema::{messages, rooms, turns};
-use crate::types::{DbId, DbTime};
+use crate::types::{DbId, DbJson, DbTime};
 use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -13,8 +13,11 @@ use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
 use maru_domain::ids::{InstanceId, MessageId, RoomId, TurnId};
 use maru_domain::messages::Role;
+use maru_domain::rooms::RoomKind;
 use maru_domain::turns::ports::{Checkpoint, Claimed, Ended, Ending, Lease, TurnStore, Written};
-use maru_domain::turns::{PromptMessage, PromptSource, Turn, TurnError, TurnStatus, TurnView, Usage};
+use maru_domain::turns::{
+    PromptMessage, PromptSource, QuoteThread, Turn, TurnError, TurnStatus, TurnView, Usage,
+};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = turns, check_for_backend(Db))]
@@ -67,18 +70,19 @@ impl TryFrom<TurnRow> for Turn {
 }
 
 pub async fn view_of(conn: &mut Conn, turn: TurnId) -> Result<Option<TurnView>, StoreError> {
-    let found: Option<(TurnRow, Option<String>)> = turns::table
+    let found: Option<(TurnRow, Option<String>, Option<DbJson>)> = turns::table
         .left_join(messages::table.on(messages::id.eq(turns::reply_id)))
         .filter(turns::id.eq(DbId(turn.0)))
-        .select((TurnRow::as_select(), messages::content.nullable()))
+        .select((TurnRow::as_select(), messages::content.nullable(), messages::quote.nullable()))
         .first(conn)
         .await
         .optional()
         .map_err(crate::error::from_diesel)?;
     found
-        .map(|(row, reply)| {
+        .map(|(row, reply, quote)| {
             // A turn whose reply was deleted is still a turn.
-            Ok(TurnView { turn: row.try_into()?, reply: reply.unwrap_or_default() })
+            let quote = super::quotes::of_message(quote)?;
+            Ok(TurnView { turn: row.try_into()?, reply: reply.unwrap_or_default(), quote })
         })
         .transpose()
 }
@@ -139,18 +143,28 @@ async fn claim(
 }
 
 type Source = Option<PromptSource>;
-/// Room, position, the turn's model, the room's model, the room's prompt.
-type Past = (DbId, i64, Option<String>, Option<String>, String);
+/// Room, position, the turn's model; the room's model, prompt, kind and public id.
+type Past = (DbId, i64, Option<String>, Option<String>, String, String, Option<String>);
 
 async fn prompt(conn: &mut Conn, turn: TurnId, max_messages: i64) -> Result<Source, Abort<Source>> {
     let found: Option<Past> = turns::table
         .inner_join(rooms::table.on(rooms::id.eq(turns::room_id)))
         .filter(turns::id.eq(DbId(turn.0)))
-        .select((turns::room_id, turns::position, turns::model, rooms::model, rooms::system_prompt))
+        .select((
+            turns::room_id,
+            turns::position,
+            turns::model,
+            rooms::model,
+            rooms::system_prompt,
+            rooms::kind,
+            rooms::public_id,
+        ))
         .first(conn)
         .await
         .optional()?;
-    let Some((room, position, turn_model, room_model, system_prompt)) = found else { return Ok(None) };
+    let Some((room, position, turn_model, room_model, system_prompt, kind, public_id)) = found else {
+        return Ok(None);
+    };
     // Cancelled turns are left out of what the model is told (contract §4.3), empty replies too.
     let rows: Vec<(String, String)> = messages::table
         .left_join(turns::table.on(messages::turn_id.eq(turns::id.nullable())))
@@ -168,12 +182,31 @@ async fn prompt(conn: &mut Conn, turn: TurnId, max_messages: i64) -> Result<Sour
             Role::parse(&role).ok_or_else(|| StoreError::Internal("a message of unknown role".into()))?;
         Ok(PromptMessage { role, content })
     });
+    let thread = if kind == RoomKind::Quote.as_str() {
+        let said = said_until(conn, room, position).await?;
+        Some(QuoteThread { public_id: public_id.unwrap_or_default(), said })
+    } else {
+        None
+    };
     Ok(Some(PromptSource {
         room_id: RoomId(room.0),
         system_prompt,
         model: turn_model.or(room_model),
         messages: messages.collect::<Result<_, StoreError>>()?,
+        thread,
     }))
+}
+
+/// Everything that a person has said in a room up to a place in it, oldest first.
+async fn said_until(conn: &mut Conn, room: DbId, position: i64) -> QueryResult<Vec<String>> {
+    messages::table
+        .filter(messages::room_id.eq(room))
+        .filter(messages::seq.le(position))
+        .filter(messages::role.eq(Role::User.as_str()))
+        .order(messages::seq.asc())
+        .select(messages::content)
+        .load(conn)
+        .await
 }
 
 #[async_trait]

@@ -42,6 +42,9 @@ macro_rules! store_contract {
         mod turns {
             $crate::turns_contract!($new);
         }
+        mod quotes {
+            $crate::quotes_contract!($new);
+        }
         mod events {
             $crate::events_contract!($new);
         }
@@ -191,6 +194,7 @@ pub fn ending(turn: &Turn, status: TurnStatus, text: &str) -> Ending {
         text: text.into(),
         usage: None,
         error: None,
+        quote: None,
         withdraw: false,
         now: at(20),
     }

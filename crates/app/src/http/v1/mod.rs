@@ -10,6 +10,7 @@ pub mod events;
 pub mod messages;
 mod problem;
 mod query;
+pub mod quotes;
 mod refusals;
 pub mod rooms;
 pub mod send;

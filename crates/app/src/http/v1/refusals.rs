@@ -60,7 +60,7 @@ fn by_status(codes: Vec<&'static Code>) -> BTreeMap<u16, Vec<String>> {
 fn codes_of(verb: &Method, path: &str, policy: Policy, body: bool) -> Vec<&'static Code> {
     let mut found =
         vec![&codes::STORE_UNAVAILABLE, &codes::OVERLOADED, &codes::ADDRESS_TOO_LONG, &codes::INTERNAL];
-    if policy == Policy::Token {
+    if policy != Policy::Open {
         found.extend([&codes::NOT_AUTHENTICATED, &codes::INVALID_TOKEN, &codes::ACCOUNT_INACTIVE]);
     }
     if *verb == Method::POST {
@@ -76,6 +76,7 @@ fn codes_of(verb: &Method, path: &str, policy: Policy, body: bool) -> Vec<&'stat
         ("/turns/{id}", &codes::TURN_NOT_FOUND),
         ("/me/sessions/{id}", &codes::SESSION_NOT_FOUND),
         ("/keys/{id}", &codes::KEY_NOT_FOUND),
+        ("/quotes/{id}", &codes::QUOTE_NOT_FOUND),
     ];
     found.extend(named.into_iter().filter(|(part, _)| path.contains(part)).map(|(_, code)| code));
     found.extend(own(verb, path));
@@ -93,7 +94,11 @@ fn own(verb: &Method, path: &str) -> Vec<&'static Code> {
         ("POST", "/v1/auth/logout") => vec![&codes::SESSION_NOT_FOUND],
         (
             "GET",
-            "/v1/rooms" | "/v1/rooms/{id}/messages" | "/v1/rooms/{id}/events" | "/v1/turns/{id}/events",
+            "/v1/rooms"
+            | "/v1/quotes"
+            | "/v1/rooms/{id}/messages"
+            | "/v1/rooms/{id}/events"
+            | "/v1/turns/{id}/events",
         ) => {
             vec![&codes::INVALID_PARAMETER]
         }

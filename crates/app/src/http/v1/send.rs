@@ -105,7 +105,7 @@ pub async fn answer(ask: Ask<'_>, made: Once<Sending>) -> Result<HttpResponse, P
 async fn stored(state: &State, sending: &Sending, again: bool) -> Result<SentShape, Problem> {
     let turn = sending.sent.turn.clone();
     let now = if again { state.services.turns.find(turn.id).await? } else { None };
-    let view = now.unwrap_or(TurnView { turn, reply: String::new() });
+    let view = now.unwrap_or(TurnView { turn, reply: String::new(), quote: None });
     Ok(SentShape { message: shapes::message(&sending.sent.message), turn: Some(shapes::turn(&view)) })
 }
 

@@ -4,6 +4,7 @@ use maru_domain::accounts::{ApiKey, Session, User};
 use maru_domain::clock::Timestamp;
 use maru_domain::ids::{KeyId, MessageId, RoomId, SessionId, TurnId, UserId};
 use maru_domain::messages::{Message, MessageStatus};
+use maru_domain::quotes::Quote;
 use maru_domain::rooms::Room;
 use maru_domain::turns::TurnView;
 use serde::Serialize;
@@ -183,8 +184,8 @@ pub struct MessageShape {
     cancelled: bool,
     #[schema(value_type = Option<Object>)]
     plc: Option<Value>,
-    #[schema(value_type = Option<Object>)]
-    quote: Option<Value>,
+    /// The quote that goes with a reply of the quote contract.
+    quote: Option<QuoteShape>,
     #[schema(value_type = Object)]
     metadata: Map<String, Value>,
     created_at: String,
@@ -204,11 +205,39 @@ pub fn message(message: &Message) -> MessageShape {
         status: message.status.as_str(),
         cancelled: message.status == MessageStatus::Cancelled,
         plc: None,
-        quote: None,
+        quote: message.quote.as_ref().map(quote),
         metadata: message.metadata.clone(),
         created_at: time(message.created_at),
         updated_at: time(message.updated_at),
         edited_at: message.edited_at.map(time),
+    }
+}
+
+/// A quote.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Quote)]
+pub struct QuoteShape {
+    #[schema(example = "1")]
+    id: String,
+    #[schema(example = "가장 어두운 밤도 결국은 끝나고, 해는 떠오른다.")]
+    text: String,
+    #[schema(example = "빅터 위고")]
+    author: String,
+    /// `hope`, `motivation`, `productivity` or `resilience`.
+    #[schema(example = "hope")]
+    category: &'static str,
+    /// The work that it is from, where that is known.
+    source: Option<String>,
+}
+
+/// A quote as the API shows one.
+pub fn quote(quote: &Quote) -> QuoteShape {
+    QuoteShape {
+        id: quote.id.to_string(),
+        text: quote.text.clone(),
+        author: quote.author.clone(),
+        category: quote.category.as_str(),
+        source: quote.source.clone(),
     }
 }
 

@@ -1,0 +1,3 @@
+DROP INDEX rooms_kind;
+ALTER TABLE messages DROP COLUMN quote;
+DROP TABLE quotes;
