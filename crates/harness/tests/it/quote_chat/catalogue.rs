@@ -15,7 +15,6 @@ mod command {
     for_both! { quotes_are_listed_and_imported }
 }
 
-
 async fn data(http: &Http, query: &str) -> Vec<Value> {
     let page = http.get(&format!("/v1/quotes{query}")).await;
     page.has_status(200);

@@ -7,7 +7,7 @@ use super::shapes::{FAILED, QuoteShape, ended_at, time};
 use crate::http::State;
 use crate::http::visitor::Visitor;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName};
-use actix_web::http::Version;
+use actix_web::http::{ConnectionType, Version};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::future::{BoxFuture, FutureExt};
@@ -64,15 +64,10 @@ pub async fn stream(
         let (turns, turn) = (state.services.turns.clone(), latest.turn.id);
         Stage::Waiting(async move { turns.wait(turn).await }.boxed())
     };
-    Ok(respond(&request, Listener {
-        state,
-        visitor,
-        asked,
-        after,
-        stage,
-        beat: beat(HEARTBEAT),
-        look: beat(LOOK_EVERY),
-    }))
+    Ok(respond(
+        &request,
+        Listener { state, visitor, asked, after, stage, beat: beat(HEARTBEAT), look: beat(LOOK_EVERY) },
+    ))
 }
 
 /// The reason phrase of a stream's status line, with the header behind it that the contract wants. actix
@@ -87,7 +82,8 @@ fn respond(request: &HttpRequest, listener: Listener) -> HttpResponse {
         Some((Ok(bytes), listener))
     });
     let mut response = HttpResponse::Ok();
-    if request.version() == Version::HTTP_11 && request.head().keep_alive() {
+    if request.version() == Version::HTTP_11 && request.head().connection_type() == ConnectionType::KeepAlive
+    {
         response.reason(OK_KEEP_ALIVE);
     }
     response
