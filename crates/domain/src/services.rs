@@ -11,6 +11,8 @@ use crate::messages::Messages;
 use crate::messages::ports::MessageStore;
 use crate::once::OnceStore;
 use crate::pages::PageCache;
+use crate::plcs::Plcs;
+use crate::plcs::ports::PlcStore;
 use crate::rooms::Rooms;
 use crate::rooms::ports::RoomStore;
 use crate::turns::ports::{Models, Spawner, StreamBuffer, TurnStore};
@@ -37,6 +39,8 @@ pub struct StorePorts {
     pub events: Arc<dyn EventStore>,
     /// Answers kept under idempotency keys.
     pub once: Arc<dyn OnceStore>,
+    /// The registry of PLCs.
+    pub plcs: Arc<dyn PlcStore>,
 }
 
 /// Everything that maru needs from outside.
@@ -90,6 +94,8 @@ pub struct Services {
     pub messages: Messages,
     /// Turns.
     pub turns: Turns,
+    /// PLCs.
+    pub plcs: Plcs,
     /// Room events.
     pub events: Arc<dyn EventStore>,
     /// Answers kept under idempotency keys.
@@ -146,9 +152,10 @@ impl Services {
                 engine: Arc::clone(&engine),
                 models: Arc::clone(&ports.models),
                 clock: Arc::clone(&clock),
-                ids,
+                ids: Arc::clone(&ids),
             },
             turns: Turns { engine: Arc::clone(&engine), store: store.turns, buffer: ports.buffer },
+            plcs: Plcs { store: store.plcs, clock: Arc::clone(&clock), ids },
             events: store.events,
             once: store.once,
             pages: ports.pages,

@@ -236,6 +236,7 @@ where
         + maru_domain::turns::ports::TurnStore
         + maru_domain::events::ports::EventStore
         + maru_domain::once::OnceStore
+        + maru_domain::plcs::ports::PlcStore
         + 'static,
 {
     StorePorts {
@@ -247,5 +248,6 @@ where
         turns: Arc::clone(store) as _,
         events: Arc::clone(store) as _,
         once: Arc::clone(store) as _,
+        plcs: Arc::clone(store) as _,
     }
 }

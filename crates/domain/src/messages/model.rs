@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::ids::{MessageId, RoomId, TurnId};
+use crate::plcs::MessagePlc;
 use crate::rooms::word_enum;
 use serde_json::{Map, Value};
 
@@ -63,6 +64,8 @@ pub struct Message {
     pub content: String,
     /// How far it has come.
     pub status: MessageStatus,
+    /// The PLC it is about, if any.
+    pub plc: Option<MessagePlc>,
     /// The client's own notes.
     pub metadata: Map<String, Value>,
     /// When it was stored.

@@ -163,6 +163,7 @@ pub fn send_to(room: RoomId, content: &str) -> NewSend {
         message_id: MessageId(id()),
         content: content.into(),
         metadata: Map::new(),
+        plc: None,
         turn_id: TurnId(id()),
         reply_id: MessageId(id()),
         model: None,

@@ -150,6 +150,7 @@ impl World {
             model: None,
             turn_policy,
             metadata: Map::new(),
+            plc: None,
             created_at: self.clock.now(),
         };
         self.store.ports.rooms.create(room, None).await.unwrap();
