@@ -150,8 +150,7 @@ impl World {
             model: None,
             turn_policy,
             metadata: Map::new(),
-            plc: None,
-            created_at: self.clock.now(),
+                created_at: self.clock.now(),
         };
         self.store.ports.rooms.create(room, None).await.unwrap();
         id
@@ -207,6 +206,7 @@ pub fn request(content: &str) -> SendRequest {
     SendRequest {
         content: CleanText::message(content.to_owned()).unwrap(),
         metadata: Map::new(),
+        plc: None,
         model: None,
         withdraw_on_failure: false,
         once: None,
