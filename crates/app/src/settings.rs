@@ -168,6 +168,16 @@ impl Settings {
         Location::parse(self.store.url.expose())
     }
 
+    /// True when the open contracts may be used without a token (contract §0.3).
+    #[must_use]
+    pub fn allows_anonymous(&self) -> bool {
+        match self.auth.anonymous {
+            Anonymous::Allow => true,
+            Anonymous::Deny => false,
+            Anonymous::Loopback => self.server.bind.ip().to_canonical().is_loopback(),
+        }
+    }
+
     /// Where files of maru's own lie: beside the SQLite file, else `./data`.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {

@@ -40,3 +40,11 @@ pub fn key(request: &HttpRequest) -> Result<&str, NoKey> {
         (Some(_), Some(_)) => Err(NoKey::Spaces),
     }
 }
+
+/// The key in `?token=`, for clients that can send no header.
+#[must_use]
+pub fn of_query(request: &HttpRequest) -> Option<String> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(request.query_string()).unwrap_or_default();
+    let token = pairs.into_iter().find(|(name, _)| name == "token");
+    token.map(|(_, key)| key).filter(|key| !key.is_empty())
+}

@@ -15,6 +15,7 @@ mod state;
 mod surround;
 mod unread;
 mod v1;
+mod visitor;
 
 pub use connection::Connection;
 pub use openapi::document;

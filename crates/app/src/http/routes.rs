@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub enum Policy {
     /// Anybody.
     Open,
+    /// Whoever shows a good token or key; without one, anybody where `auth.anonymous` allows it.
+    Anonymous,
     /// Whoever shows a good token or key.
     Token,
 }

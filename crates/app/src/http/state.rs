@@ -1,6 +1,6 @@
 //! What handlers can reach.
 
-use crate::settings::{Anonymous, Settings};
+use crate::settings::Settings;
 use jiff::tz::TimeZone;
 use maru_domain::services::Services;
 use maru_store::Store;
@@ -29,8 +29,8 @@ pub struct State {
     pub trusted_proxies: Vec<IpAddr>,
     /// The zone of the token API's GET answers.
     pub token_chats_zone: TimeZone,
-    /// Who may use the open contracts without a token.
-    pub anonymous: Anonymous,
+    /// The open contracts may be used without a token.
+    pub anonymous: bool,
     /// What `/readyz` says of the settings that durability rests on.
     pub durability: String,
 }
@@ -54,7 +54,7 @@ impl State {
             cors_origins: settings.server.cors_origins.0.clone(),
             trusted_proxies: settings.server.trusted_proxies.0.clone(),
             token_chats_zone: settings.time.token_chats_zone.rules(),
-            anonymous: settings.auth.anonymous,
+            anonymous: settings.allows_anonymous(),
             durability: durability.to_owned(),
         }
     }

@@ -8,6 +8,7 @@ use crate::once::{Once, OnceKey};
 use crate::page::{Page, PageRequest};
 use crate::plcs::PlcUuid;
 use crate::rooms::Room;
+use crate::rooms::ports::NewRoom;
 use crate::turns::Turn;
 use crate::turns::ports::Lease;
 use async_trait::async_trait;
@@ -26,6 +27,9 @@ pub enum SendTarget {
         /// The id of the room, if one must be opened.
         new_room: RoomId,
     },
+    /// The room of this kind, owner and public id, which must be there; opened as given here when
+    /// there is none (002, 003, `useChat`). Two first messages at the same instant open one.
+    Named(Box<NewRoom>),
 }
 
 /// A message to be stored, with the turn that will answer it.

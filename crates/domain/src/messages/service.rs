@@ -5,7 +5,7 @@ use super::Role;
 use super::ports::{
     AddOutcome, Edit, EditTarget, MessageStore, NewSend, Regenerate, SendOutcome, SendTarget, Sent,
 };
-use crate::access::{Authorized, Read, Write};
+use crate::access::{Actor, Authorized, Read, Write};
 use crate::clock::Clock;
 use crate::error::{Fault, codes};
 use crate::fail_point;
@@ -13,7 +13,8 @@ use crate::ids::{Ids, MessageId, RoomId, TurnId, UserId};
 use crate::once::{Once, OnceKey};
 use crate::page::{Order, Page, PageRequest, Part};
 use crate::plcs::PlcUuid;
-use crate::rooms::Room;
+use crate::rooms::ports::NewRoom;
+use crate::rooms::{OpenRoom, Room};
 use crate::text::CleanText;
 use crate::turns::ports::{Claimed, Models};
 use crate::turns::{Engine, Settled, Turn, Watch};
@@ -93,6 +94,32 @@ impl Messages {
     pub async fn send_to_session(&self, owner: UserId, request: SendRequest) -> Result<Once<Sending>, Fault> {
         let new_room = RoomId(self.ids.next());
         self.send_to(SendTarget::Session { owner, new_room }, request).await
+    }
+
+    /// Sends a message to the room of `room`'s kind and public id among `actor`'s own, opening it as
+    /// given when there is none. The settings of a room that is there stay as they are.
+    ///
+    /// # Errors
+    /// As [`Messages::send`].
+    pub async fn send_to_named(
+        &self,
+        actor: &Actor,
+        room: OpenRoom,
+        request: SendRequest,
+    ) -> Result<Once<Sending>, Fault> {
+        let room = NewRoom {
+            id: RoomId(self.ids.next()),
+            kind: room.kind,
+            owner: actor.owner(),
+            public_id: room.public_id,
+            name: room.name.into_string(),
+            system_prompt: room.system_prompt.into_string(),
+            model: room.model,
+            turn_policy: room.turn_policy,
+            metadata: room.metadata,
+            created_at: self.clock.now(),
+        };
+        self.send_to(SendTarget::Named(Box::new(room)), request).await
     }
 
     async fn send_to(&self, target: SendTarget, request: SendRequest) -> Result<Once<Sending>, Fault> {

@@ -11,8 +11,20 @@ use crate::turns::Turn;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
+/// The name that a foreign contract's client gave a room: unique among its owner's rooms of a kind,
+/// and among those that nobody owns.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RoomName {
+    /// Which contract opened it.
+    pub kind: RoomKind,
+    /// Whose it is.
+    pub owner: Option<UserId>,
+    /// The id that the client chose.
+    pub public_id: String,
+}
+
 /// A room to be opened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRoom {
     /// Its id.
     pub id: RoomId,
@@ -124,6 +136,9 @@ pub trait RoomStore: Send + Sync {
 
     /// The room, whoever owns it.
     async fn find(&self, room: RoomRef) -> Result<Option<Room>, StoreError>;
+
+    /// The room of that name.
+    async fn named(&self, name: RoomName) -> Result<Option<Room>, StoreError>;
 
     /// The rooms of a kind and owner that a foreign contract's client opened for a user of its own
     /// (its notes name it as `user_id`), the newest first.

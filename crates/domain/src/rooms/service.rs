@@ -1,6 +1,6 @@
 //! The use cases of rooms.
 
-use super::ports::{Conversation, NewRoom, RoomChange, RoomFields, RoomKey, RoomStore};
+use super::ports::{Conversation, NewRoom, RoomChange, RoomFields, RoomKey, RoomName, RoomStore};
 use super::{Room, RoomKind, TurnPolicy};
 use crate::access::{Action, Actor, Authorized, Read, Write, authorize};
 use crate::clock::Clock;
@@ -114,6 +114,21 @@ impl Rooms {
     /// `ROOM_NOT_FOUND` for a missing and for a foreign room alike, or when the store is away.
     pub async fn find<A: Action>(&self, actor: &Actor, room: RoomRef) -> Result<Authorized<Room, A>, Fault> {
         let found = self.store.find(room).await?;
+        found.and_then(|room| authorize(actor, room)).ok_or_else(|| Fault::new(&codes::ROOM_NOT_FOUND))
+    }
+
+    /// The room of a kind to which a foreign contract's client gave this id, among those that `actor`
+    /// reaches: a caller's own, or nobody's for one who shows no token.
+    ///
+    /// # Errors
+    /// `ROOM_NOT_FOUND`, or when the store is away.
+    pub async fn named<A: Action>(
+        &self,
+        actor: &Actor,
+        kind: RoomKind,
+        public_id: String,
+    ) -> Result<Authorized<Room, A>, Fault> {
+        let found = self.store.named(RoomName { kind, owner: actor.owner(), public_id }).await?;
         found.and_then(|room| authorize(actor, room)).ok_or_else(|| Fault::new(&codes::ROOM_NOT_FOUND))
     }
 

@@ -25,7 +25,7 @@ use maru_domain::messages::{Message, MessageStatus, Role};
 use maru_domain::once::Once;
 use maru_domain::page::{Page, PageRequest};
 use maru_domain::plcs::{MessagePlc, PlcUuid};
-use maru_domain::rooms::ports::NewRoom;
+use maru_domain::rooms::ports::{NewRoom, RoomName};
 use maru_domain::rooms::{RoomKind, TurnPolicy};
 use maru_domain::turns::TurnStatus;
 use serde_json::Map;
@@ -142,7 +142,28 @@ async fn enter_room(conn: &mut Conn, send: &NewSend) -> Sending<(RoomRow, bool)>
             }
             Err(crate::error::unavailable("sessions of one user are opened and ended too quickly").into())
         }
+        SendTarget::Named(room) => enter_named(conn, send, room).await,
     }
+}
+
+/// Finds or opens a room by its name. Whoever opens it second waits at the insert for the first.
+async fn enter_named(conn: &mut Conn, send: &NewSend, room: &NewRoom) -> Sending<(RoomRow, bool)> {
+    let Some(public_id) = room.public_id.clone() else { return Err(Abort::With(SendOutcome::RoomMissing)) };
+    let name = RoomName { kind: room.kind, owner: room.owner, public_id };
+    let mut opened = false;
+    // Somebody may delete the room between our look and our step; who opens one enters it.
+    for _ in 0..ENTRIES {
+        match super::rooms::by_name(conn, &name).await? {
+            Some(found) if found.ended_at.is_some() => return Err(Abort::With(SendOutcome::RoomEnded)),
+            Some(found) => {
+                if let Some(row) = take_numbers(conn, found.id, 2, 3, send.now).await? {
+                    return Ok((row, opened));
+                }
+            }
+            None => opened = open(conn, room.clone()).await?,
+        }
+    }
+    Err(crate::error::unavailable("a room is opened and deleted too quickly").into())
 }
 
 /// Opens a session. Whoever comes second waits here for the first, and then finds its room.
@@ -159,6 +180,11 @@ async fn open_session(conn: &mut Conn, send: &NewSend, owner: UserId, id: RoomId
         metadata: Map::new(),
         created_at: send.now,
     };
+    open(conn, room).await
+}
+
+/// Opens a room unless there is one like it; true when this transaction has opened it.
+async fn open(conn: &mut Conn, room: NewRoom) -> Sending<bool> {
     match super::rooms::insert_if_free(conn, room).await {
         Ok(row) => Ok(row.is_some()),
         // The account was deleted while the message was on its way.

@@ -17,7 +17,7 @@ use maru_domain::events::RoomEventKind;
 use maru_domain::ids::{RoomId, RoomRef, TurnId, UserId};
 use maru_domain::once::{Once, OnceKey};
 use maru_domain::page::{Page, PageRequest};
-use maru_domain::rooms::ports::{Changed, Conversation, NewRoom, RoomChange, RoomKey, RoomStore};
+use maru_domain::rooms::ports::{Changed, Conversation, NewRoom, RoomChange, RoomKey, RoomName, RoomStore};
 use maru_domain::rooms::{Room, RoomKind, TurnPolicy};
 use maru_domain::turns::Turn;
 
@@ -160,6 +160,18 @@ async fn create(
 
 async fn by_id(conn: &mut Conn, id: RoomId) -> QueryResult<Option<RoomRow>> {
     there!().filter(rooms::id.eq(DbId(id.0))).select(RoomRow::as_select()).first(conn).await.optional()
+}
+
+/// The room of that name. In the words of the partial indexes.
+pub async fn by_name(conn: &mut Conn, name: &RoomName) -> QueryResult<Option<RoomRow>> {
+    let rows = there!()
+        .filter(rooms::kind.eq(name.kind.as_str()))
+        .filter(rooms::public_id.eq(&name.public_id))
+        .select(RoomRow::as_select());
+    match name.owner {
+        Some(owner) => rows.filter(rooms::owner_id.eq(DbId(owner.0))).first(conn).await.optional(),
+        None => rows.filter(rooms::owner_id.is_null()).first(conn).await.optional(),
+    }
 }
 
 async fn page(
@@ -398,6 +410,13 @@ impl RoomStore for Store {
                 };
                 Ok(row.map(Room::try_from).transpose()?)
             })
+        })
+        .await
+    }
+
+    async fn named(&self, name: RoomName) -> Result<Option<Room>, StoreError> {
+        self.read(move |conn| {
+            Box::pin(async move { Ok(by_name(conn, &name).await?.map(Room::try_from).transpose()?) })
         })
         .await
     }

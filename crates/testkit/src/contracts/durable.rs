@@ -48,6 +48,9 @@ macro_rules! store_contract {
         mod once {
             $crate::once_contract!($new);
         }
+        mod plcs {
+            $crate::plcs_contract!($new);
+        }
     };
 }
 

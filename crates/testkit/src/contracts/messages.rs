@@ -2,6 +2,7 @@
 
 mod changes;
 mod edit;
+mod named;
 mod policy;
 mod send;
 mod session;
@@ -9,6 +10,7 @@ mod storm;
 
 pub use changes::*;
 pub use edit::*;
+pub use named::*;
 pub use policy::*;
 pub use send::*;
 pub use session::*;
@@ -35,6 +37,13 @@ macro_rules! messages_contract {
             a_session_of_a_user_who_is_gone_is_missing,
             thirty_two_first_messages_open_one_session,
             ending_and_sending_at_once_loses_nothing,
+            the_first_message_to_a_name_opens_its_room,
+            a_name_is_its_owners_and_its_kinds,
+            a_named_room_of_a_user_who_is_gone_is_missing,
+            an_ended_named_room_takes_no_message,
+            thirty_two_first_messages_to_a_name_open_one_room,
+            deleting_a_named_room_while_it_is_sent_to_loses_nothing,
+            a_replay_does_not_open_a_named_room_again,
             an_edit_replaces_the_text_of_the_person,
             an_edit_of_an_ended_room_is_allowed,
             an_edit_of_what_is_not_there_leaves_no_trace,

@@ -60,7 +60,7 @@ fn by_status(codes: Vec<&'static Code>) -> BTreeMap<u16, Vec<String>> {
 fn codes_of(verb: &Method, path: &str, policy: Policy, body: bool) -> Vec<&'static Code> {
     let mut found =
         vec![&codes::STORE_UNAVAILABLE, &codes::OVERLOADED, &codes::ADDRESS_TOO_LONG, &codes::INTERNAL];
-    if policy == Policy::Token {
+    if policy != Policy::Open {
         found.extend([&codes::NOT_AUTHENTICATED, &codes::INVALID_TOKEN, &codes::ACCOUNT_INACTIVE]);
     }
     if *verb == Method::POST {

@@ -50,7 +50,7 @@ pub async fn send(
         return Ok(kept);
     }
     let room: Authorized<Room, Write> = find(&state, &caller, &id).await?;
-    let send = SendRequest { content, metadata, model, withdraw_on_failure: false, once: key.clone() };
+    let send = SendRequest { content, metadata, plc, model, withdraw_on_failure: false, once: key.clone() };
     if reply {
         return answer(ask, state.services.messages.send(&room, send).await?).await;
     }

@@ -150,7 +150,7 @@ impl World {
             model: None,
             turn_policy,
             metadata: Map::new(),
-                created_at: self.clock.now(),
+            created_at: self.clock.now(),
         };
         self.store.ports.rooms.create(room, None).await.unwrap();
         id
