@@ -27,6 +27,8 @@ pub struct State {
     pub cors_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// The zone of the pages and of the contracts that show local times.
+    pub zone: TimeZone,
     /// The zone of the token API's GET answers.
     pub token_chats_zone: TimeZone,
     /// The open contracts may be used without a token.
@@ -53,6 +55,7 @@ impl State {
             body_timeout: settings.server.body_timeout.0,
             cors_origins: settings.server.cors_origins.0.clone(),
             trusted_proxies: settings.server.trusted_proxies.0.clone(),
+            zone: settings.time.zone.rules(),
             token_chats_zone: settings.time.token_chats_zone.rules(),
             anonymous: settings.allows_anonymous(),
             durability: durability.to_owned(),

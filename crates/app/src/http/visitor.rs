@@ -33,6 +33,11 @@ impl Visitor {
         }
     }
 
+    /// The token or key, where one was shown.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
     /// False once the token of this caller has stopped working; open streams ask.
     pub async fn may_go_on(&self, state: &State) -> bool {
         let Some(key) = &self.key else { return true };
