@@ -2,6 +2,7 @@
 //! and its own words and shapes for what goes wrong.
 
 pub mod drf;
+pub mod plc_chat;
 pub mod token_chats;
 
 use super::v1::Problem;
@@ -14,6 +15,8 @@ use maru_domain::error::{Fault, codes};
 pub enum Contract {
     /// The token API (contract §1).
     TokenChats,
+    /// The PLC chat API (contract §4).
+    PlcChat,
     /// Our own.
     Native,
 }
@@ -22,7 +25,16 @@ impl Contract {
     /// The contract that owns a path, for errors that come before any handler (contract §0.6).
     #[must_use]
     pub fn of_path(path: &str) -> Self {
-        if path.starts_with("/api/") { Self::TokenChats } else { Self::Native }
+        let begins = |prefix: &str| {
+            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if path.starts_with("/api/") {
+            Self::TokenChats
+        } else if begins("/v1/chat") || begins("/v1/plcs") {
+            Self::PlcChat
+        } else {
+            Self::Native
+        }
     }
 
     /// A fault in the contract's shape.
@@ -30,6 +42,7 @@ impl Contract {
     pub fn refuse(self, fault: Fault) -> HttpResponse {
         match self {
             Self::TokenChats => drf::Refusal::from_fault(&fault).into_response(),
+            Self::PlcChat => plc_chat::Refusal::from(fault).into_response(),
             Self::Native => Problem::from(fault).error_response(),
         }
     }
@@ -43,6 +56,7 @@ impl Contract {
                 format!("Method \"{verb}\" not allowed."),
             )
             .into_response(),
+            Self::PlcChat => plc_chat::Refusal::from(Fault::new(&codes::METHOD_NOT_ALLOWED)).into_response(),
             Self::Native => Problem::from(Fault::new(&codes::METHOD_NOT_ALLOWED)).error_response(),
         }
     }
@@ -54,6 +68,7 @@ impl Contract {
             Self::TokenChats => {
                 drf::Refusal::detail(StatusCode::NOT_FOUND, "Not found.".to_owned()).into_response()
             }
+            Self::PlcChat => plc_chat::Refusal::from(Fault::new(&codes::NOT_FOUND)).into_response(),
             Self::Native => Problem::from(Fault::new(&codes::NOT_FOUND)).error_response(),
         }
     }

@@ -33,9 +33,9 @@ impl Visitor {
         }
     }
 
-    /// The token or key, where one was shown.
-    pub fn key(&self) -> Option<&str> {
-        self.key.as_deref()
+    /// One who has shown a good key elsewhere.
+    pub fn known(actor: Actor, key: String) -> Self {
+        Self { actor, key: Some(key) }
     }
 
     /// False once the token of this caller has stopped working; open streams ask.

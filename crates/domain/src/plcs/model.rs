@@ -18,6 +18,15 @@ pub const BATCH: usize = 1_000;
 #[serde(transparent)]
 pub struct PlcUuid(pub String);
 
+impl PlcUuid {
+    /// An id from outside; `None` for what no PLC can be called.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = !text.is_empty() && text.chars().count() <= ID_CHARS && !crate::text::has_control(text);
+        fits.then(|| Self(text.to_owned()))
+    }
+}
+
 impl fmt::Display for PlcUuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -119,10 +119,10 @@ impl Plcs {
     /// `BATCH_TOO_LARGE`, or when the store is away.
     pub async fn delete(&self, plcs: Vec<String>, by: String) -> Result<BatchReport, Fault> {
         check_size(plcs.len())?;
-        let ids = plcs.iter().cloned().map(PlcUuid).collect();
+        let id = |plc: &String| PlcUuid::parse(plc).ok_or(RowFault::Missing);
+        let (batch, ids) = Batch::of(plcs.into_iter().map(|plc| (plc.clone(), id(&plc))));
         let there = self.store.delete(ids, by, self.clock.now()).await?;
         let outcomes = there.into_iter().map(|there| if there { Ok(()) } else { Err(RowFault::Missing) });
-        let (batch, _) = Batch::of(plcs.into_iter().map(|plc| (plc, Ok(()))));
         Ok(batch.report(outcomes.collect()))
     }
 

@@ -11,7 +11,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use maru_domain::access::{Authorized, Write};
-use maru_domain::error::{Fault, codes};
+use maru_domain::error::{Fault, FieldRule, codes};
 use maru_domain::messages::{Message, SendRequest, Sending};
 use maru_domain::once::{Once, OnceKey};
 use maru_domain::plcs::PlcUuid;
@@ -43,7 +43,7 @@ pub async fn send(
 ) -> Result<HttpResponse, Problem> {
     let (content, reply) = (body.content(), body.flag("reply").unwrap_or(true));
     let (metadata, model) = (body.object("metadata").unwrap_or_default(), body.text("model"));
-    let plc = body.text("plc_uuid").map(PlcUuid);
+    let plc = body.parsed("plc_uuid", FieldRule::Choice, PlcUuid::parse);
     body.check()?;
     let content = content.ok_or_else(|| Fault::new(&codes::INVALID_REQUEST))?;
     let key = once::key(&request, &state, caller.id().to_string(), &body.bytes)?;
