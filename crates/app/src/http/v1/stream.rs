@@ -166,7 +166,8 @@ impl Pump {
                     if self.is_too_slow() {
                         return cut(self.connection.as_ref());
                     }
-                    if !self.may_go_on().await {
+                    let stops = self.ends_at_drain && self.state.status.is_draining();
+                    if stops || !self.visitor.may_go_on(&self.state).await {
                         break;
                     }
                 }
@@ -194,11 +195,6 @@ impl Pump {
 
     fn is_too_slow(&self) -> bool {
         self.behind_since.is_some_and(|since| since.elapsed() >= PATIENCE)
-    }
-
-    async fn may_go_on(&self) -> bool {
-        let stops = self.ends_at_drain && self.state.status.is_draining();
-        !stops && self.visitor.may_go_on(&self.state).await
     }
 
     /// Nothing more comes; what waits is to be taken in time.
