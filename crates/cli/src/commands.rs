@@ -4,6 +4,7 @@ pub mod config;
 pub mod doctor;
 pub mod key;
 pub mod migrate;
+pub mod plc;
 pub mod serve;
 pub mod user;
 
@@ -27,23 +28,25 @@ async fn user(wired: &Wired, username: &str) -> Result<User, BoxError> {
 
 /// A fault for a person at a terminal.
 fn in_words(fault: &Fault) -> String {
-    let fields = fault.fields.iter().map(|field| {
-        let rule = match field.rule {
-            FieldRule::Required | FieldRule::Null | FieldRule::Blank => "must not be empty".to_owned(),
-            FieldRule::NotAString => "must be text".to_owned(),
-            FieldRule::TooLong(most) => format!("may have at most {most} characters"),
-            FieldRule::TooShort(least) => format!("must have at least {least} characters"),
-            FieldRule::Choice => "has a value that is not allowed".to_owned(),
-            FieldRule::Past => "is over already".to_owned(),
-            FieldRule::Characters => "has characters that are not allowed".to_owned(),
-            FieldRule::Email => "is not an e-mail address".to_owned(),
-            FieldRule::Taken => "is taken".to_owned(),
-        };
-        format!("{} {rule}", field.field)
-    });
+    let fields = fault.fields.iter().map(|field| format!("{} {}", field.field, rule_in_words(field.rule)));
     let fields: Vec<String> = fields.collect();
     let cause = fault.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
     if fields.is_empty() { format!("{fault}{cause}") } else { fields.join("; ") }
+}
+
+/// What a field must be.
+fn rule_in_words(rule: FieldRule) -> String {
+    match rule {
+        FieldRule::Required | FieldRule::Null | FieldRule::Blank => "must not be empty".to_owned(),
+        FieldRule::NotAString => "must be text".to_owned(),
+        FieldRule::TooLong(most) => format!("may have at most {most} characters"),
+        FieldRule::TooShort(least) => format!("must have at least {least} characters"),
+        FieldRule::Choice => "has a value that is not allowed".to_owned(),
+        FieldRule::Past => "is over already".to_owned(),
+        FieldRule::Characters => "has characters that are not allowed".to_owned(),
+        FieldRule::Email => "is not an e-mail address".to_owned(),
+        FieldRule::Taken => "is taken".to_owned(),
+    }
 }
 
 /// Reads a password: one line of standard input, without its end.

@@ -54,5 +54,6 @@ async fn run(command: Command, settings: Settings, output: &Output) -> Result<Ex
         Command::Doctor => commands::doctor::run(&settings, output).await,
         Command::User(command) => commands::user::run(command, &settings, output).await,
         Command::Key(command) => commands::key::run(command, &settings, output).await,
+        Command::Plc(command) => commands::plc::run(command, &settings, output).await,
     }
 }
