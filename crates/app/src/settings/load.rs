@@ -230,6 +230,26 @@ mod tests {
     }
 
     #[test]
+    fn nobody_comes_in_from_elsewhere_by_default() {
+        let allows = |anonymous: &str, bind: &str| {
+            let set = [("MARU__AUTH__ANONYMOUS", anonymous), ("MARU__SERVER__BIND", bind)];
+            with(&set).unwrap().allows_anonymous()
+        };
+        for (bind, loopback) in [
+            ("127.0.0.1:0", true),
+            ("127.9.9.9:80", true),
+            ("[::1]:80", true),
+            ("[::ffff:127.0.0.1]:80", true),
+            ("0.0.0.0:80", false),
+            ("[::]:80", false),
+            ("192.0.2.7:80", false),
+        ] {
+            assert_eq!(allows("loopback", bind), loopback, "{bind}");
+            assert!(allows("allow", bind) && !allows("deny", bind), "{bind}");
+        }
+    }
+
+    #[test]
     fn the_environment_wins_over_the_defaults() {
         let settings = with(&[
             ("MARU__SERVER__BIND", "0.0.0.0:9000"),

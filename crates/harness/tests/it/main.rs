@@ -15,6 +15,8 @@ mod layers;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
+mod plc_chat;
+#[cfg(test)]
 mod power_cut;
 #[cfg(test)]
 mod support;

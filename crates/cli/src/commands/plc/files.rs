@@ -175,7 +175,8 @@ fn json<T: DeserializeOwned>(file: &Path) -> Result<T, BoxError> {
 
 fn csv_rows<T: DeserializeOwned>(file: &Path) -> Result<Vec<T>, BoxError> {
     let text = read(file)?;
-    let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let mut reader =
+        csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
     let rows = reader.deserialize().collect::<Result<_, csv::Error>>();
     rows.map_err(|error| format!("{}: {error}", file.display()).into())
 }
