@@ -103,7 +103,7 @@ pub enum SendOutcome {
 #[derive(Clone, Debug, PartialEq)]
 pub enum AddOutcome {
     /// Stored, now or before.
-    Stored(Once<Message>),
+    Stored(Once<Box<Message>>),
     /// There is no such room (any more).
     RoomMissing,
     /// The room has ended.

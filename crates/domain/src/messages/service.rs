@@ -203,7 +203,7 @@ impl Messages {
             AddOutcome::Stored(Once::KeyReused) => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
             AddOutcome::Stored(message) => {
                 self.engine.tell_room(room.get().id).await;
-                Ok(message)
+                Ok(message.map(|message| *message))
             }
             AddOutcome::RoomMissing => Err(Fault::new(&codes::ROOM_NOT_FOUND)),
             AddOutcome::RoomEnded => Err(Fault::new(&codes::ROOM_ENDED)),

@@ -13,6 +13,8 @@ mod kill;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+mod native;
+#[cfg(test)]
 mod operator;
 #[cfg(test)]
 mod plc_chat;

@@ -83,7 +83,7 @@ pub async fn add(conn: &mut Conn, add: NewSend) -> Result<AddOutcome, Abort<AddO
                     before.turn_id.map(|id| MessageId(id.0)).ok_or(Abort::With(AddOutcome::RoomMissing))?;
                 let found = find_row(conn, DbId(room.0), DbId(id.0)).await?;
                 let found = found.ok_or(Abort::With(AddOutcome::RoomMissing))?;
-                return Ok(AddOutcome::Stored(Once::Replayed(found.try_into()?)));
+                return Ok(AddOutcome::Stored(Once::Replayed(Box::new(found.try_into()?))));
             }
         }
     }
@@ -101,7 +101,7 @@ pub async fn add(conn: &mut Conn, add: NewSend) -> Result<AddOutcome, Abort<AddO
     room_events::append(conn, row.id, row.last_seq, add.now, &events).await?;
     let mut message = Message::try_from(message)?;
     message.turn_id = None;
-    Ok(AddOutcome::Stored(Once::Done(message)))
+    Ok(AddOutcome::Stored(Once::Done(Box::new(message))))
 }
 
 type Again<T> = Result<T, Abort<SendOutcome>>;

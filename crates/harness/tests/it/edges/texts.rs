@@ -176,8 +176,7 @@ async fn tell(site: &Site) -> Vec<(String, u16, Value)> {
             let answer = register(&name, "", text).await;
             not_ours(&answer, plain.is_some());
             told.push((format!("password {text}"), answer.status, Value::Null));
-            for (password, right) in [(format!("{text}"), answer.status == 200), (format!("{text}x"), false)]
-            {
+            for (password, right) in [(text.to_string(), answer.status == 200), (format!("{text}x"), false)] {
                 let body = format!("{{\"username\":\"{name}\",\"password\":\"{password}\"}}");
                 let login = json_to(&user, "POST", "/api/login/", &body).await;
                 assert_eq!(login.status, if right { 200 } else { 400 }, "{login}");

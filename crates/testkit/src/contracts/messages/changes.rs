@@ -15,7 +15,7 @@ use maru_domain::services::StorePorts;
 
 async fn added(store: &StorePorts, add: NewSend) -> Message {
     match ok(store.messages.add(add).await) {
-        AddOutcome::Stored(Once::Done(message)) => message,
+        AddOutcome::Stored(Once::Done(message)) => *message,
         other => panic!("not added: {other:?}"),
     }
 }
@@ -45,7 +45,7 @@ pub async fn adding_twice_under_a_key_stores_one(store: TestStore) {
     assert_eq!(ok(store.messages.add(missing).await), AddOutcome::RoomMissing);
     let first = added(&store, add(once("a"))).await;
     let again = ok(store.messages.add(add(once("a"))).await);
-    assert_eq!(again, AddOutcome::Stored(Once::Replayed(first.clone())));
+    assert_eq!(again, AddOutcome::Stored(Once::Replayed(Box::new(first.clone()))));
     let reused = ok(store.messages.add(add(other_body(&once("a")))).await);
     assert_eq!(reused, AddOutcome::Stored(Once::KeyReused));
     assert_eq!(sound(&store, room.id).await.messages, [first]);

@@ -13,7 +13,7 @@ use maru_domain::services::StorePorts;
 use maru_domain::turns::ports::Written;
 
 async fn room_of(store: &StorePorts, turn_policy: TurnPolicy) -> Room {
-    opened(&store, NewRoom { turn_policy, ..new_room() }).await
+    opened(store, NewRoom { turn_policy, ..new_room() }).await
 }
 
 /// Refused, with nothing left behind: the key does for another try.

@@ -1,0 +1,139 @@
+//! Turns: looked at, cancelled, tried again.
+
+use super::{at, exchange, refused, room, sse, texts};
+use crate::support::{Http, Site, name, on_both, until};
+use maru_testkit::upstream::{CallEnd, Script};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+on_both! { a_cancel_keeps_the_text_and_closes_the_model a_cancel_of_what_has_ended_changes_nothing
+twenty_cancels_an_end_and_a_delete_make_one_end a_failed_turn_says_why_and_can_be_tried_again only_the_last_turn_is_tried_again }
+
+fn turn_path(turn: &Value, more: &str) -> String {
+    format!("/v1/turns/{}{more}", turn["id"].as_str().expect("a turn's id"))
+}
+
+async fn scripted(site: &Site, user: &Http, scripts: Vec<Script>) -> (Value, String) {
+    let model = name("turns");
+    site.upstream.script_each(model.clone(), scripts);
+    (room(user, json!({"model": format!("test/{model}")})).await, model)
+}
+
+async fn send(user: &Http, room: &Value, content: &str) -> Value {
+    user.post(&at(room, "/messages")).json(&json!({"content": content})).await.has_status(201).json()
+}
+
+async fn a_cancel_keeps_the_text_and_closes_the_model(site: &Site) {
+    let user = site.user().await;
+    let (made, model) = scripted(site, &user, vec![Script::tokens(100_000, 50)]).await;
+    let sent = send(&user, &made, "go").await;
+    let mut stream = sse::turn(&user, &sent["turn"], None).await;
+    let mut seen = vec![stream.named("delta").await, stream.named("delta").await];
+    let cancelled = user.post(&turn_path(&sent["turn"], "/cancel")).await.has_status(200).json();
+    let acknowledged = Instant::now();
+    until("the provider notices", || async { site.upstream.calls_of(&model)[0].end.is_some() }).await;
+    let (closed, how) = site.upstream.calls_of(&model)[0].end.expect("an end");
+    assert_eq!(how, CallEnd::ClosedByClient);
+    let late = closed.saturating_duration_since(acknowledged);
+    assert!(late < Duration::from_secs(1), "closed {late:?} after the answer");
+    assert_eq!((&cancelled["status"], &cancelled["error"]), (&json!("cancelled"), &Value::Null));
+    seen.extend(stream.rest().await);
+    let end = seen.pop().expect("an end");
+    assert_eq!((end.event.as_str(), &end.data), ("done", &cancelled));
+    assert_eq!(json!(sse::text_of(&seen, "")), cancelled["reply"]);
+    assert!(
+        cancelled["reply"].as_str().is_some_and(|text| Script::text_of_tokens(100_000).starts_with(text))
+    );
+    // Nothing is added after the answer.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    user.get(&turn_path(&sent["turn"], "")).await.is(200, &cancelled);
+    let reply = user
+        .get(&at(&made, &format!("/messages/{}", cancelled["reply_id"].as_str().expect("an id"))))
+        .await
+        .json();
+    assert_eq!(
+        (&reply["cancelled"], &reply["status"], &reply["content"]),
+        (&json!(true), &json!("cancelled"), &cancelled["reply"])
+    );
+}
+
+async fn a_cancel_of_what_has_ended_changes_nothing(site: &Site) {
+    let user = site.user().await;
+    let made = room(&user, json!({})).await;
+    let done = exchange(&user, &made, "hello").await;
+    let key = name("key");
+    for _ in 0..2 {
+        user.post(&turn_path(&done["turn"], "/cancel")).await.is(200, &done["turn"]);
+        user.post(&turn_path(&done["turn"], "/cancel")).key(&key).await.is(200, &done["turn"]);
+    }
+    user.post(&turn_path(&done["turn"], "/cancel")).key(&key).await.has("idempotency-replayed", "true");
+}
+
+/// Whoever is first decides; everybody hears the same.
+async fn twenty_cancels_an_end_and_a_delete_make_one_end(site: &Site) {
+    let user = site.user().await;
+    for round in 0..6_u64 {
+        let (made, _) = scripted(site, &user, vec![Script::tokens(5 + 20 * round, 500)]).await;
+        let sent = send(&user, &made, "go").await;
+        let mut stream = sse::turn(&user, &sent["turn"], None).await;
+        stream.named("delta").await;
+        let path = turn_path(&sent["turn"], "/cancel");
+        let cancels = (0..20).map(|_| user.post(&path).into_future());
+        let reply = at(&made, &format!("/messages/{}", sent["turn"]["reply_id"].as_str().expect("an id")));
+        let delete = user.ask("DELETE", &reply).into_future();
+        let (answers, deleted) =
+            futures_util::future::join(futures_util::future::join_all(cancels), delete).await;
+        deleted.has_status(204);
+        let statuses: std::collections::HashSet<_> =
+            answers.iter().map(|answer| answer.has_status(200).string("/status")).collect();
+        assert_eq!(statuses.len(), 1, "{statuses:?}");
+        let events = user.get(&at(&made, "/events?limit=200")).await.json();
+        let kinds: Vec<_> =
+            events["data"].as_array().expect("a page").iter().map(|event| event["type"].clone()).collect();
+        let count = |kind: &str| kinds.iter().filter(|one| *one == kind).count();
+        assert_eq!((count("turn.done"), count("message.deleted")), (1, 1), "{kinds:?}");
+        let now = user.get(&turn_path(&sent["turn"], "")).await.has_status(200).string("/status");
+        assert!(statuses.contains(&now), "{now} of {statuses:?}");
+        let dones = stream.rest().await.iter().filter(|event| event.event == "done").count();
+        assert!(dones <= 1);
+    }
+}
+
+async fn a_failed_turn_says_why_and_can_be_tried_again(site: &Site) {
+    let user = site.user().await;
+    let (made, _) = scripted(site, &user, vec![Script::error(401, &[]), Script::reply("at last")]).await;
+    let failed = exchange(&user, &made, "go").await["turn"].clone();
+    assert_eq!(
+        (&failed["status"], &failed["error"]["code"]),
+        (&json!("failed"), &json!("model_unauthorized"))
+    );
+    assert_eq!(texts(&user, &made).await, ["go", ""], "a failed turn stays");
+    let key = name("key");
+    let again = user.post(&turn_path(&failed, "/retry")).key(&key).await;
+    let body = again.has_status(201).json();
+    assert_ne!(body["turn"]["id"], failed["id"]);
+    assert_eq!(body["turn"]["message_id"], failed["message_id"]);
+    sse::turn(&user, &body["turn"], None).await.rest().await;
+    assert_eq!(texts(&user, &made).await, ["go", "at last"]);
+    // The old turn is gone, and a retry of the retry gets what the first one got.
+    user.post(&turn_path(&failed, "/retry"))
+        .key(&key)
+        .await
+        .has("idempotency-replayed", "true")
+        .is(201, &body);
+    refused(&user.post(&turn_path(&failed, "/retry")).await, 404, "turn_not_found");
+}
+
+async fn only_the_last_turn_is_tried_again(site: &Site) {
+    let user = site.user().await;
+    let made = room(&user, json!({})).await;
+    let one = exchange(&user, &made, "one").await;
+    let two = exchange(&user, &made, "two").await;
+    refused(&user.post(&turn_path(&one["turn"], "/retry")).await, 409, "not_last_turn");
+    let again = user.post(&turn_path(&two["turn"], "/retry")).header("Prefer", "wait=30").await;
+    assert_eq!(again.has_status(200).json()["turn"]["reply"], "reply to: two");
+    assert_eq!(texts(&user, &made).await, ["one", "reply to: one", "two", "reply to: two"]);
+    user.post(&at(&made, "/end")).await.has_status(200);
+    let turn = again.json()["turn"].clone();
+    refused(&user.post(&turn_path(&turn, "/retry")).await, 409, "room_ended");
+}
