@@ -4,6 +4,7 @@ pub mod config;
 pub mod doctor;
 pub mod key;
 pub mod migrate;
+pub mod plc;
 pub mod quote;
 pub mod serve;
 pub mod user;
@@ -37,7 +38,12 @@ fn in_words(fault: &Fault) -> String {
 
 /// A field that breaks a rule, for a person at a terminal.
 fn field_in_words(field: &FieldFault) -> String {
-    let rule = match field.rule {
+    format!("{} {}", field.field, rule_in_words(field.rule))
+}
+
+/// What a field must be.
+fn rule_in_words(rule: FieldRule) -> String {
+    match rule {
         FieldRule::Required | FieldRule::Null | FieldRule::Blank => "must not be empty".to_owned(),
         FieldRule::NotAString => "must be text".to_owned(),
         FieldRule::TooLong(most) => format!("may have at most {most} characters"),
@@ -47,8 +53,7 @@ fn field_in_words(field: &FieldFault) -> String {
         FieldRule::Characters => "has characters that are not allowed".to_owned(),
         FieldRule::Email => "is not an e-mail address".to_owned(),
         FieldRule::Taken => "is taken".to_owned(),
-    };
-    format!("{} {rule}", field.field)
+    }
 }
 
 /// Reads a password: typed blind at a terminal, or one line of standard input, without its end.

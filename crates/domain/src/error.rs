@@ -80,6 +80,10 @@ pub mod codes {
         QUEUE_FULL "queue_full" TooMany "too many turns wait in this room; try again when one has ended";
         IDEMPOTENCY_KEY_REUSED "idempotency_key_reused" Unprocessable "this Idempotency-Key was used for another request; take a new one";
         INVALID_IDEMPOTENCY_KEY "invalid_idempotency_key" Invalid "an Idempotency-Key is 1 to 255 printable ASCII characters";
+        UNKNOWN_PLC "unknown_plc" Invalid "there is no such PLC; GET /v1/plcs lists them";
+        UNKNOWN_MASTER "unknown_master" Invalid "a plant or process that is named is not there; send it first, or along";
+        PLC_NOT_FOUND "plc_not_found" NotFound "there is no such PLC";
+        BATCH_TOO_LARGE "batch_too_large" Invalid "a batch may have at most 1000 rows";
         UNKNOWN_MODEL "unknown_model" Invalid "there is no such model; GET /v1/models lists them";
         TOO_MANY_ATTEMPTS "too_many_attempts" TooMany "too many attempts; wait as long as Retry-After says";
         STORE_UNAVAILABLE "store_unavailable" Unavailable "the database is away; try again";

@@ -13,6 +13,7 @@ pub mod messages;
 pub mod once;
 pub mod page;
 pub mod pages;
+pub mod plcs;
 pub mod quotes;
 pub mod rooms;
 pub mod services;

@@ -35,6 +35,14 @@ pub enum Once<T> {
 }
 
 impl<T> Once<T> {
+    /// What was made, now or before.
+    pub fn value(&self) -> Option<&T> {
+        match self {
+            Self::Done(value) | Self::Replayed(value) => Some(value),
+            Self::KeyReused => None,
+        }
+    }
+
     /// The same with its value changed.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Once<U> {
         match self {

@@ -11,6 +11,8 @@ use crate::messages::Messages;
 use crate::messages::ports::MessageStore;
 use crate::once::OnceStore;
 use crate::pages::PageCache;
+use crate::plcs::Plcs;
+use crate::plcs::ports::PlcStore;
 use crate::quotes::Quotes;
 use crate::quotes::ports::QuoteStore;
 use crate::rooms::Rooms;
@@ -41,6 +43,8 @@ pub struct StorePorts {
     pub events: Arc<dyn EventStore>,
     /// Answers kept under idempotency keys.
     pub once: Arc<dyn OnceStore>,
+    /// The registry of PLCs.
+    pub plcs: Arc<dyn PlcStore>,
 }
 
 /// Everything that maru needs from outside.
@@ -94,6 +98,8 @@ pub struct Services {
     pub messages: Messages,
     /// Turns.
     pub turns: Turns,
+    /// PLCs.
+    pub plcs: Plcs,
     /// Quotes.
     pub quotes: Quotes,
     /// Room events.
@@ -151,7 +157,7 @@ impl Services {
             engine: Arc::clone(&engine),
             models: Arc::clone(&ports.models),
             clock: Arc::clone(&clock),
-            ids,
+            ids: Arc::clone(&ids),
         };
         Self {
             accounts: Accounts { ports: accounts, token_ttl: settings.token_ttl },
@@ -159,6 +165,7 @@ impl Services {
             rooms,
             messages,
             turns: Turns { engine: Arc::clone(&engine), store: store.turns, buffer: ports.buffer },
+            plcs: Plcs { store: store.plcs, clock: Arc::clone(&clock), ids },
             events: store.events,
             once: store.once,
             pages: ports.pages,

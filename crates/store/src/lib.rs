@@ -236,6 +236,7 @@ where
         + maru_domain::events::ports::EventStore
         + maru_domain::once::OnceStore
         + maru_domain::quotes::ports::QuoteStore
+        + maru_domain::plcs::ports::PlcStore
         + 'static,
 {
     StorePorts {
@@ -248,5 +249,6 @@ where
         quotes: Arc::clone(store) as _,
         events: Arc::clone(store) as _,
         once: Arc::clone(store) as _,
+        plcs: Arc::clone(store) as _,
     }
 }

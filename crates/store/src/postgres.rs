@@ -26,6 +26,8 @@ mod idempotency;
 mod message_changes;
 #[path = "shared/messages.rs"]
 mod messages;
+#[path = "shared/plcs.rs"]
+mod plcs;
 #[path = "shared/quotes.rs"]
 mod quotes;
 #[path = "shared/room_events.rs"]
@@ -52,6 +54,9 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/p
 pub(crate) const NOW: &str = "clock_timestamp()";
 /// The same plus so many microseconds, which follow.
 pub(crate) const NOW_PLUS: &str = "clock_timestamp() + interval '1 microsecond' * ";
+
+/// The `user_id` in a room's notes.
+pub(crate) const CLIENT_USER: &str = "(rooms.metadata ->> 'user_id')";
 
 /// How long a call waits for a connection before it fails.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -68,6 +68,7 @@ diesel::table! {
         last_seq -> BigInt,
         last_message_seq -> BigInt,
         message_count -> BigInt,
+        deleted_at -> Nullable<Moment>,
     }
 }
 
@@ -89,6 +90,9 @@ diesel::table! {
         updated_at -> Moment,
         edited_at -> Nullable<Moment>,
         quote -> Nullable<Json>,
+        plc_uuid -> Nullable<Text>,
+        plc_snapshot -> Nullable<Json>,
+        deleted_at -> Nullable<Moment>,
     }
 }
 
@@ -164,6 +168,57 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::Text;
+
+    plants (id) {
+        id -> Text,
+        code -> Text,
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+
+    processes (id) {
+        id -> Text,
+        plant_id -> Text,
+        code -> Text,
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+
+    lines (id) {
+        id -> Text,
+        process_id -> Text,
+        code -> Text,
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bool, Nullable, Text};
+    use crate::types::sql::Moment;
+
+    plcs (uuid) {
+        uuid -> Text,
+        plc_id -> Text,
+        name -> Text,
+        unit -> Nullable<Text>,
+        line_id -> Text,
+        active -> Bool,
+        created_at -> Moment,
+        created_by -> Text,
+        updated_at -> Moment,
+        deleted_at -> Nullable<Moment>,
+        deleted_by -> Nullable<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     sessions,
@@ -173,5 +228,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     room_events,
     turns,
     idempotency,
-    quotes
+    quotes,
+    plants,
+    processes,
+    lines,
+    plcs
 );

@@ -30,6 +30,8 @@ mod idempotency;
 mod message_changes;
 #[path = "shared/messages.rs"]
 mod messages;
+#[path = "shared/plcs.rs"]
+mod plcs;
 #[path = "shared/quotes.rs"]
 mod quotes;
 #[path = "shared/room_events.rs"]
@@ -54,6 +56,9 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/s
 pub(crate) const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 /// The same plus so many microseconds, which follow.
 pub(crate) const NOW_PLUS: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER) + ";
+
+/// The `user_id` in a room's notes.
+pub(crate) const CLIENT_USER: &str = "json_extract(rooms.metadata, '$.user_id')";
 
 const READERS: usize = 2;
 

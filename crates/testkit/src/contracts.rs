@@ -15,6 +15,7 @@ pub mod limiter;
 pub mod messages;
 pub mod once;
 pub mod page_cache;
+pub mod plcs;
 pub mod quotes;
 pub mod rooms;
 pub mod sessions;

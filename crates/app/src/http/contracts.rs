@@ -3,6 +3,7 @@
 
 pub mod ainfo_rooms;
 pub mod drf;
+pub mod plc_chat;
 pub mod quote_chat;
 pub mod token_chats;
 
@@ -21,6 +22,8 @@ pub enum Contract {
     AinfoRooms,
     /// Quote Generator V2 (contract §5).
     QuoteChat,
+    /// The PLC chat API (contract §4).
+    PlcChat,
     /// Our own.
     Native,
 }
@@ -38,6 +41,8 @@ impl Contract {
             Self::QuoteChat
         } else if path.starts_with("/api/") {
             Self::TokenChats
+        } else if ["/v1/chat", "/v1/plcs"].into_iter().any(under) {
+            Self::PlcChat
         } else {
             Self::Native
         }
@@ -50,6 +55,7 @@ impl Contract {
             Self::TokenChats => drf::Refusal::<English>::from_fault(&fault).into_response(),
             Self::AinfoRooms => drf::Refusal::<Korean>::from_fault(&fault).into_response(),
             Self::QuoteChat => quote_chat::Refusal::from(fault).error_response(),
+            Self::PlcChat => plc_chat::Refusal::from(fault).into_response(),
             Self::Native => Problem::from(fault).error_response(),
         }
     }
@@ -60,7 +66,9 @@ impl Contract {
         match self {
             Self::TokenChats => wrong_verb::<English>(verb),
             Self::AinfoRooms => wrong_verb::<Korean>(verb),
-            Self::QuoteChat | Self::Native => self.refuse(Fault::new(&codes::METHOD_NOT_ALLOWED)),
+            Self::QuoteChat | Self::PlcChat | Self::Native => {
+                self.refuse(Fault::new(&codes::METHOD_NOT_ALLOWED))
+            }
         }
     }
 
@@ -70,7 +78,7 @@ impl Contract {
         match self {
             Self::TokenChats => not_found::<English>(),
             Self::AinfoRooms => not_found::<Korean>(),
-            Self::QuoteChat | Self::Native => self.refuse(Fault::new(&codes::NOT_FOUND)),
+            Self::QuoteChat | Self::PlcChat | Self::Native => self.refuse(Fault::new(&codes::NOT_FOUND)),
         }
     }
 }

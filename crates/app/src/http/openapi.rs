@@ -1,6 +1,6 @@
 //! The OpenAPI document, and a page to read it that needs no network.
 
-use super::contracts::{Contract, ainfo_rooms, quote_chat, token_chats};
+use super::contracts::{Contract, ainfo_rooms, plc_chat, quote_chat, token_chats};
 use super::v1::Refusals;
 use super::{operator, v1};
 use actix_web::http::header::LOCATION;
@@ -35,6 +35,27 @@ use utoipa_swagger_ui::Config;
         quote_chat::stream,
         quote_chat::delete,
         quote_chat::health,
+        plc_chat::history,
+        plc_chat::message,
+        plc_chat::stream,
+        plc_chat::clear,
+        plc_chat::cancel,
+        plc_chat::create,
+        plc_chat::list,
+        plc_chat::chat,
+        plc_chat::delete,
+        plc_chat::rename,
+        plc_chat::generate_title,
+        plc_chat::plcs,
+        plc_chat::delete_plcs,
+        plc_chat::register_batch,
+        plc_chat::change_batch,
+        plc_chat::tree,
+        plc_chat::masters,
+        plc_chat::put_masters,
+        plc_chat::dropdown,
+        plc_chat::plc,
+        plc_chat::activate,
         v1::accounts::register,
         v1::accounts::login,
         v1::accounts::logout,
@@ -77,6 +98,8 @@ use utoipa_swagger_ui::Config;
         (name = "token chats", description = "Register, get a token, chat in sessions."),
         (name = "ainfo rooms", description = "Rooms with their logs; a WebSocket to talk in one."),
         (name = "quote chat", description = "A conversation of four steps that ends with a quote; polled or streamed."),
+        (name = "plc chat", description = "Chats whose messages show the PLC they are about."),
+        (name = "plcs", description = "The registry of PLCs, and where they stand."),
         (name = "accounts", description = "Register, sessions and API keys of the native API."),
         (name = "rooms", description = "Conversations."),
         (name = "messages", description = "What is said in a room: pages, sends, edits."),

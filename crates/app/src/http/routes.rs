@@ -1,6 +1,6 @@
 //! Every route, in one table: verb, path, handler, policy. Nothing is served that is not here.
 
-use super::contracts::{Contract, ainfo_rooms, quote_chat, token_chats};
+use super::contracts::{Contract, ainfo_rooms, plc_chat, quote_chat, token_chats};
 use super::{openapi, operator, v1};
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
@@ -72,6 +72,28 @@ pub fn table() -> Vec<Entry> {
         QuoteChat GET "/api/chat/stream" Anonymous quote_chat::stream;
         QuoteChat DELETE "/api/chat/{userId}/{threadNum}" Anonymous quote_chat::delete;
         QuoteChat GET "/api/health" Open quote_chat::health;
+
+        PlcChat GET "/v1/chat/{chat_id}/history" Anonymous plc_chat::history;
+        PlcChat POST "/v1/chat/{chat_id}/message" Anonymous plc_chat::message;
+        PlcChat POST "/v1/chat/{chat_id}/stream" Anonymous plc_chat::stream;
+        PlcChat POST "/v1/chat/{chat_id}/clear" Anonymous plc_chat::clear;
+        PlcChat POST "/v1/chat/{chat_id}/cancel" Anonymous plc_chat::cancel;
+        PlcChat POST "/v1/chat/chats" Anonymous plc_chat::create;
+        PlcChat GET "/v1/chat/chats" Anonymous plc_chat::list;
+        PlcChat GET "/v1/chat/chats/{chat_id}" Anonymous plc_chat::chat;
+        PlcChat DELETE "/v1/chat/chats/{chat_id}" Anonymous plc_chat::delete;
+        PlcChat PUT "/v1/chat/chats/{chat_id}/title" Anonymous plc_chat::rename;
+        PlcChat POST "/v1/chat/generate-title" Anonymous plc_chat::generate_title;
+        PlcChat GET "/v1/plcs" Anonymous plc_chat::plcs;
+        PlcChat DELETE "/v1/plcs" Anonymous plc_chat::delete_plcs;
+        PlcChat POST "/v1/plcs/batch" Anonymous plc_chat::register_batch;
+        PlcChat PUT "/v1/plcs/batch" Anonymous plc_chat::change_batch;
+        PlcChat GET "/v1/plcs/tree" Anonymous plc_chat::tree;
+        PlcChat GET "/v1/plcs/masters" Anonymous plc_chat::masters;
+        PlcChat POST "/v1/plcs/masters" Anonymous plc_chat::put_masters;
+        PlcChat GET "/v1/plcs/masters/dropdown" Anonymous plc_chat::dropdown;
+        PlcChat GET "/v1/plcs/{plc_uuid}" Anonymous plc_chat::plc;
+        PlcChat PATCH "/v1/plcs/{plc_uuid}" Anonymous plc_chat::activate;
 
         Native POST "/v1/auth/register" Open v1::accounts::register;
         Native POST "/v1/auth/login" Open v1::accounts::login;

@@ -28,7 +28,7 @@ pub struct State {
     pub cors_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
-    /// The zone of local times.
+    /// The zone of the pages and of the contracts that show local times.
     pub zone: TimeZone,
     /// The zone of the token API's GET answers.
     pub token_chats_zone: TimeZone,

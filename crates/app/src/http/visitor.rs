@@ -33,6 +33,11 @@ impl Visitor {
         }
     }
 
+    /// One who has shown a good key elsewhere.
+    pub fn known(actor: Actor, key: String) -> Self {
+        Self { actor, key: Some(key) }
+    }
+
     /// False once the token of this caller has stopped working; open streams ask.
     pub async fn may_go_on(&self, state: &State) -> bool {
         let Some(key) = &self.key else { return true };

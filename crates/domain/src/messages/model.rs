@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::ids::{MessageId, RoomId, TurnId};
+use crate::plcs::MessagePlc;
 use crate::quotes::Quote;
 use crate::rooms::word_enum;
 use serde_json::{Map, Value};
@@ -64,6 +65,8 @@ pub struct Message {
     pub content: String,
     /// How far it has come.
     pub status: MessageStatus,
+    /// The PLC it is about, if any.
+    pub plc: Option<MessagePlc>,
     /// The quote that goes with a reply of a quote thread.
     pub quote: Option<Quote>,
     /// The client's own notes.

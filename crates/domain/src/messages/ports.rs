@@ -6,6 +6,7 @@ use crate::error::StoreError;
 use crate::ids::{MessageId, RoomId, TurnId, UserId};
 use crate::once::{Once, OnceKey};
 use crate::page::{Page, PageRequest};
+use crate::plcs::PlcUuid;
 use crate::rooms::Room;
 use crate::rooms::ports::NewRoom;
 use crate::turns::Turn;
@@ -42,6 +43,8 @@ pub struct NewSend {
     pub content: String,
     /// The client's own notes.
     pub metadata: Map<String, Value>,
+    /// The PLC it is about: how that is now is kept with the message.
+    pub plc: Option<PlcUuid>,
     /// The turn's id.
     pub turn_id: TurnId,
     /// The reply's id.
@@ -92,6 +95,8 @@ pub enum SendOutcome {
     TurnInProgress,
     /// Too many turns wait.
     QueueFull,
+    /// There is no such PLC.
+    PlcMissing,
 }
 
 /// What became of a message without a turn.
@@ -103,6 +108,8 @@ pub enum AddOutcome {
     RoomMissing,
     /// The room has ended.
     RoomEnded,
+    /// There is no such PLC.
+    PlcMissing,
 }
 
 /// Whose text is edited.

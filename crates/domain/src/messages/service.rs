@@ -12,6 +12,7 @@ use crate::fail_point;
 use crate::ids::{Ids, MessageId, RoomId, TurnId, UserId};
 use crate::once::{Once, OnceKey};
 use crate::page::{Order, Page, PageRequest, Part};
+use crate::plcs::PlcUuid;
 use crate::rooms::ports::NewRoom;
 use crate::rooms::{OpenRoom, Room};
 use crate::text::CleanText;
@@ -43,6 +44,8 @@ pub struct SendRequest {
     pub content: CleanText,
     /// The client's own notes.
     pub metadata: Map<String, Value>,
+    /// The PLC it is about.
+    pub plc: Option<PlcUuid>,
     /// The model for this turn, when it is not the room's.
     pub model: Option<String>,
     /// A failing model takes the turn back, as if it had never been sent (004).
@@ -74,7 +77,7 @@ impl Messages {
     /// Sends a message to a room and starts its turn. Answers once both are stored.
     ///
     /// # Errors
-    /// `ROOM_NOT_FOUND`, `ROOM_ENDED`, `TURN_IN_PROGRESS`, `QUEUE_FULL`, `UNKNOWN_MODEL`, `DRAINING`,
+    /// `ROOM_NOT_FOUND`, `ROOM_ENDED`, `TURN_IN_PROGRESS`, `QUEUE_FULL`, `UNKNOWN_MODEL`, `UNKNOWN_PLC`, `DRAINING`,
     /// `IDEMPOTENCY_KEY_REUSED`, or when the store is away.
     pub async fn send(
         &self,
@@ -174,6 +177,7 @@ impl Messages {
             message_id: MessageId(self.ids.next()),
             content: request.content.into_string(),
             metadata: request.metadata,
+            plc: request.plc,
             turn_id: TurnId(self.ids.next()),
             reply_id: MessageId(self.ids.next()),
             model: request.model,
@@ -188,7 +192,7 @@ impl Messages {
     /// Stores a message that nobody is to answer.
     ///
     /// # Errors
-    /// `ROOM_NOT_FOUND`, `ROOM_ENDED`, `IDEMPOTENCY_KEY_REUSED`, or when the store is away.
+    /// `ROOM_NOT_FOUND`, `ROOM_ENDED`, `UNKNOWN_PLC`, `IDEMPOTENCY_KEY_REUSED`, or when the store is away.
     pub async fn add(
         &self,
         room: &Authorized<Room, Write>,
@@ -203,6 +207,7 @@ impl Messages {
             }
             AddOutcome::RoomMissing => Err(Fault::new(&codes::ROOM_NOT_FOUND)),
             AddOutcome::RoomEnded => Err(Fault::new(&codes::ROOM_ENDED)),
+            AddOutcome::PlcMissing => Err(Fault::new(&codes::UNKNOWN_PLC)),
         }
     }
 
@@ -343,6 +348,7 @@ fn stored(outcome: SendOutcome) -> Result<Once<Box<Sent>>, Fault> {
         SendOutcome::MessageMissing => Err(Fault::new(&codes::MESSAGE_NOT_FOUND)),
         SendOutcome::RoomEnded => Err(Fault::new(&codes::ROOM_ENDED)),
         SendOutcome::TurnInProgress => Err(Fault::new(&codes::TURN_IN_PROGRESS)),
+        SendOutcome::PlcMissing => Err(Fault::new(&codes::UNKNOWN_PLC)),
         SendOutcome::QueueFull => Err(Fault::new(&codes::QUEUE_FULL).retry_after(Duration::from_secs(1))),
     }
 }

@@ -100,3 +100,32 @@ pub struct Room {
     /// How many messages it holds. Stored, because counting a long room on every read is not flat.
     pub message_count: i64,
 }
+
+/// The longest title that is made of a message, in characters.
+const TITLE_CHARS: usize = 30;
+
+/// A title for a room: the beginning of what was said first in it, cut at a word where there is one.
+#[must_use]
+pub fn title_of(message: &str) -> String {
+    let words: Vec<&str> = message.split_whitespace().collect();
+    let line = words.join(" ");
+    if line.chars().count() <= TITLE_CHARS {
+        return line;
+    }
+    let cut: String = line.chars().take(TITLE_CHARS).collect();
+    let at_word = cut.rsplit_once(' ').map_or(cut.as_str(), |(words, _)| words);
+    format!("{at_word}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_the_beginning_in_one_line() {
+        assert_eq!(title_of("  짧은\n\t제목 "), "짧은 제목");
+        assert_eq!(title_of(&"가".repeat(40)), format!("{}…", "가".repeat(30)));
+        assert_eq!(title_of("one two three four five six seven eight"), "one two three four five six…");
+        assert_eq!(title_of(""), "");
+    }
+}

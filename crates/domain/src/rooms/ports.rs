@@ -94,6 +94,8 @@ pub struct RoomFields {
     pub end: bool,
     /// Delete every message.
     pub clear: bool,
+    /// Where messages are cleared, keep them where nobody reads them instead (contract §4.3).
+    pub archive: bool,
 }
 
 /// A change of one room.
@@ -138,6 +140,15 @@ pub trait RoomStore: Send + Sync {
     /// The room of that name.
     async fn named(&self, name: RoomName) -> Result<Option<Room>, StoreError>;
 
+    /// The rooms of a kind and owner that a foreign contract's client opened for a user of its own
+    /// (its notes name it as `user_id`), the newest first.
+    async fn of_client(
+        &self,
+        kind: RoomKind,
+        owner: Option<UserId>,
+        user_id: String,
+    ) -> Result<Vec<Room>, StoreError>;
+
     /// Every room of an owner, by number.
     async fn owned(&self, owner: UserId) -> Result<Vec<Room>, StoreError>;
 
@@ -155,6 +166,11 @@ pub trait RoomStore: Send + Sync {
         once: Option<OnceKey>,
         now: Timestamp,
     ) -> Result<Once<Option<Room>>, StoreError>;
+
+    /// Takes a room away from everybody and keeps it and its messages where nobody reads them
+    /// (contract §4.3); its public id is free again. Answers the turns that had not ended; `None`
+    /// when there was no such room.
+    async fn hide(&self, room: RoomId, now: Timestamp) -> Result<Option<Vec<TurnId>>, StoreError>;
 
     /// Deletes a room with messages, turns and events. Answers the turns that had not ended, so that
     /// whoever runs them can be told; `None` when there was no such room.

@@ -192,6 +192,37 @@ impl Rooms {
         }
     }
 
+    /// The rooms that a foreign contract's client opened for a user of its own, among those that
+    /// `actor` reaches, the newest first.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn of_client(
+        &self,
+        actor: &Actor,
+        kind: RoomKind,
+        user_id: String,
+    ) -> Result<Vec<Room>, Fault> {
+        Ok(self.store.of_client(kind, actor.owner(), user_id).await?)
+    }
+
+    /// A public id for a client that leaves the choice to us.
+    #[must_use]
+    pub fn new_public_id(&self) -> String {
+        self.ids.next().to_string()
+    }
+
+    /// Takes a room away from everybody, and stops its turns; what was said stays in the database.
+    ///
+    /// # Errors
+    /// `ROOM_NOT_FOUND`, or when the store is away.
+    pub async fn hide(&self, room: Authorized<Room, Write>) -> Result<(), Fault> {
+        let running = self.store.hide(room.get().id, self.clock.now()).await?;
+        self.engine.abandon(running.ok_or_else(|| Fault::new(&codes::ROOM_NOT_FOUND))?);
+        self.engine.tell_room(room.get().id).await;
+        Ok(())
+    }
+
     /// Deletes a room for good, with its messages, and stops its turns.
     ///
     /// # Errors

@@ -110,6 +110,9 @@ pub trait TurnStore: Send + Sync {
     /// Ends a turn. `None` when it has ended already, was taken over or is gone: nothing was written.
     async fn finish(&self, ending: Ending) -> Result<Option<Ended>, StoreError>;
 
+    /// The turns of a room that have not ended, in their order.
+    async fn unfinished(&self, room: RoomId) -> Result<Vec<TurnId>, StoreError>;
+
     /// Asks for a turn to stop; a turn that nobody runs is ended at once. Answers the turn after it.
     async fn request_cancel(&self, turn: TurnId, now: Timestamp) -> Result<Option<TurnView>, StoreError>;
 

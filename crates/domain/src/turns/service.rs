@@ -1,7 +1,7 @@
 //! The use cases of turns: look, wait, follow, cancel.
 
 use super::ports::StreamBuffer;
-use super::{Engine, Settled, TurnEvent, TurnEventId, TurnView};
+use super::{Engine, Settled, TurnEvent, TurnEventId, TurnStatus, TurnView};
 use crate::access::{Authorized, Write};
 use crate::error::{Fault, codes};
 use crate::ids::TurnId;
@@ -61,6 +61,20 @@ impl Turns {
             return Err(Fault::new(&codes::TURN_NOT_FOUND));
         }
         self.engine.cancel(turn).await?.ok_or_else(|| Fault::new(&codes::TURN_NOT_FOUND))
+    }
+
+    /// Stops every turn of a room that has not ended; answers those that were stopped by this.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn cancel_all(&self, room: &Authorized<Room, Write>) -> Result<Vec<TurnView>, Fault> {
+        let mut stopped = Vec::new();
+        // From the last one on: of those that wait, none is begun meanwhile.
+        for turn in self.store.unfinished(room.get().id).await?.into_iter().rev() {
+            let view = self.engine.cancel(turn).await?;
+            stopped.extend(view.filter(|view| view.turn.status == TurnStatus::Cancelled));
+        }
+        Ok(stopped)
     }
 
     /// The events of a turn after `after`, until it ends. Every reader gets the same bytes; one that

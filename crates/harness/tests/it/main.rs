@@ -21,6 +21,8 @@ mod native;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
+mod plc_chat;
+#[cfg(test)]
 mod power_cut;
 #[cfg(test)]
 mod quote_chat;

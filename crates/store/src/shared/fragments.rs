@@ -2,12 +2,12 @@
 //! with one of them is prepared once; diesel's own raw SQL is prepared at every use.
 //! And [`Prepared`], for statements that diesel prepares at every use though their text is fixed.
 
-use super::{Db, NOW, NOW_PLUS};
+use super::{CLIENT_USER, Db, NOW, NOW_PLUS};
 use crate::types::sql;
 use diesel::QueryResult;
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Bool, Nullable};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use maru_domain::turns::ports::Lease;
 
 /// A turn whose state is not final. In the words of the partial indexes, or they would not be used.
@@ -54,6 +54,21 @@ impl Expression for ActiveAt {
 impl QueryFragment<Db> for ActiveAt {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
         out.push_sql("COALESCE(rooms.last_message_at, rooms.created_at)");
+        Ok(())
+    }
+}
+
+/// The user that a foreign contract's client names in a room's notes. In the words of the index.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub struct ClientUser;
+
+impl Expression for ClientUser {
+    type SqlType = Nullable<Text>;
+}
+
+impl QueryFragment<Db> for ClientUser {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        out.push_sql(CLIENT_USER);
         Ok(())
     }
 }
@@ -162,4 +177,4 @@ macro_rules! usable_anywhere {
         }
     )+};
 }
-usable_anywhere!(Unfinished, OpenSession, IsFree, IsNext, LeaseUntil, ActiveAt);
+usable_anywhere!(Unfinished, OpenSession, IsFree, IsNext, LeaseUntil, ActiveAt, ClientUser);

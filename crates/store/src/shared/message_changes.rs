@@ -3,7 +3,9 @@
 
 use super::fragments::{Prepare, Unfinished};
 use super::idempotency::{Begun, Guarded, begin};
-use super::messages::{MessageRow, insert_message, insert_turn, replay, room_exists, take_numbers};
+use super::messages::{
+    MessageRow, Said, insert_message, insert_turn, plc_snapshot, replay, room_exists, take_numbers,
+};
 use super::rooms::RoomRow;
 use super::{Conn, room_events};
 use crate::error::Abort;
@@ -20,6 +22,7 @@ use maru_domain::messages::ports::{
 use maru_domain::messages::{Message, Role};
 use maru_domain::once::Once;
 use maru_domain::page::{Page, PageRequest};
+use maru_domain::plcs::PlcUuid;
 use serde_json::Map;
 
 pub async fn edit(conn: &mut Conn, edit: Edit) -> Result<Option<Message>, Abort<Option<Message>>> {
@@ -51,6 +54,7 @@ pub async fn edit(conn: &mut Conn, edit: Edit) -> Result<Option<Message>, Abort<
     let message = messages::table
         .filter(messages::id.eq(message))
         .filter(messages::room_id.eq(DbId(edit.room_id.0)))
+        .filter(messages::deleted_at.is_null())
         .filter(messages::role.eq(Role::User.as_str()));
     let row: Option<MessageRow> = diesel::update(message)
         .set((
@@ -89,7 +93,8 @@ pub async fn add(conn: &mut Conn, add: NewSend) -> Result<AddOutcome, Abort<AddO
         let there = room_exists(conn, DbId(room.0)).await?;
         return Err(Abort::With(if there { AddOutcome::RoomEnded } else { AddOutcome::RoomMissing }));
     };
-    let message = insert_message(conn, &add, row.id, Role::User, row.last_message_seq).await?;
+    let snapshot = plc_snapshot(conn, &add).await?.ok_or(Abort::With(AddOutcome::PlcMissing))?;
+    let message = insert_message(conn, &add, row.id, Said::ByPerson(snapshot), row.last_message_seq).await?;
     diesel::update(messages::table.filter(messages::id.eq(message.id)))
         .set(messages::turn_id.eq(None::<DbId>))
         .prepared()
@@ -141,7 +146,7 @@ pub async fn regenerate(conn: &mut Conn, again: Regenerate) -> Again<SendOutcome
     let busy: i64 =
         turns::table.filter(turns::room_id.eq(room_id)).filter(Unfinished).count().get_result(conn).await?;
     let (send, room, message) = renewed(conn, again, room, message, &gone).await?;
-    insert_message(conn, &send, room_id, Role::Assistant, room.last_message_seq).await?;
+    insert_message(conn, &send, room_id, Said::ByModel, room.last_message_seq).await?;
     let turn = insert_turn(conn, &send, room_id, message.seq, busy == 0).await?;
     let sent = Sent {
         room: room.try_into()?,
@@ -199,6 +204,7 @@ async fn renewed(
         message_id: again.message_id,
         content: String::new(),
         metadata: Map::new(),
+        plc: row.plc_uuid.clone().map(PlcUuid),
         turn_id: again.turn_id,
         reply_id: again.reply_id,
         model: again.model,
@@ -223,6 +229,7 @@ pub async fn page(
     let (beyond, falling) = request.reading();
     let mut rows = messages::table
         .filter(messages::room_id.eq(DbId(room.0)))
+        .filter(messages::deleted_at.is_null())
         .limit(request.rows())
         .select(MessageRow::as_select())
         .into_boxed();
@@ -239,6 +246,7 @@ async fn find_row(conn: &mut Conn, room: DbId, message: DbId) -> QueryResult<Opt
     messages::table
         .filter(messages::id.eq(message))
         .filter(messages::room_id.eq(room))
+        .filter(messages::deleted_at.is_null())
         .select(MessageRow::as_select())
         .first(conn)
         .await
@@ -273,8 +281,10 @@ pub async fn delete(
         .await
         .optional()?;
     let Some(last_seq) = last_seq else { return Ok(false) };
-    let one =
-        messages::table.filter(messages::id.eq(DbId(message.0))).filter(messages::room_id.eq(DbId(room.0)));
+    let one = messages::table
+        .filter(messages::id.eq(DbId(message.0)))
+        .filter(messages::room_id.eq(DbId(room.0)))
+        .filter(messages::deleted_at.is_null());
     if diesel::delete(one).execute(conn).await? == 0 {
         return Err(Abort::With(false));
     }

@@ -24,6 +24,7 @@ use maru_domain::messages::ports::{
 use maru_domain::messages::{Message, MessageStatus, Role};
 use maru_domain::once::Once;
 use maru_domain::page::{Page, PageRequest};
+use maru_domain::plcs::{MessagePlc, PlcUuid};
 use maru_domain::rooms::ports::{NewRoom, RoomName};
 use maru_domain::rooms::{RoomKind, TurnPolicy};
 use maru_domain::turns::TurnStatus;
@@ -45,6 +46,8 @@ pub struct MessageRow {
     updated_at: DbTime,
     edited_at: Option<DbTime>,
     quote: Option<DbJson>,
+    pub plc_uuid: Option<String>,
+    plc_snapshot: Option<DbJson>,
 }
 
 impl TryFrom<MessageRow> for Message {
@@ -63,6 +66,13 @@ impl TryFrom<MessageRow> for Message {
             turn_id: row.turn_id.map(|id| TurnId(id.0)),
             content: row.content,
             quote: super::quotes::of_message(row.quote)?,
+            plc: match row.plc_uuid {
+                Some(uuid) => Some(MessagePlc::new(
+                    PlcUuid(uuid),
+                    row.plc_snapshot.map(super::plcs::from_json).transpose()?,
+                )),
+                None => None,
+            },
             metadata: row.metadata.0,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
@@ -90,9 +100,11 @@ async fn send(conn: &mut Conn, send: NewSend) -> Sending<SendOutcome> {
     }
     let interrupted = make_way(conn, &send, &room).await?;
     let claimed = interrupted.is_none();
-    let message = insert_message(conn, &send, room.id, Role::User, room.last_message_seq - 1).await?;
+    let snapshot = plc_snapshot(conn, &send).await?.ok_or(Abort::With(SendOutcome::PlcMissing))?;
+    let message =
+        insert_message(conn, &send, room.id, Said::ByPerson(snapshot), room.last_message_seq - 1).await?;
     fail_point!("turn.after_insert");
-    insert_message(conn, &send, room.id, Role::Assistant, room.last_message_seq).await?;
+    insert_message(conn, &send, room.id, Said::ByModel, room.last_message_seq).await?;
     let turn = insert_turn(conn, &send, room.id, room.last_message_seq - 1, claimed).await?;
     let events = [
         (RoomEventKind::MessageCreated, send.message_id.0),
@@ -224,7 +236,8 @@ pub async fn take_numbers(
 }
 
 pub async fn room_exists(conn: &mut Conn, room: DbId) -> QueryResult<bool> {
-    diesel::select(diesel::dsl::exists(rooms::table.filter(rooms::id.eq(room)))).get_result(conn).await
+    let there = rooms::table.filter(rooms::id.eq(room)).filter(rooms::deleted_at.is_null());
+    diesel::select(diesel::dsl::exists(there)).get_result(conn).await
 }
 
 /// Looks at the turns that are not over. `None` when there are none and the new turn may run at
@@ -256,18 +269,35 @@ async fn make_way(conn: &mut Conn, send: &NewSend, room: &RoomRow) -> Sending<Op
     }
 }
 
+/// Which of the two messages of a send.
+pub enum Said {
+    /// The person's, with what it keeps of its PLC.
+    ByPerson(Option<DbJson>),
+    /// The reply-to-be. It names the PLC and keeps nothing of it (contract §4.1).
+    ByModel,
+}
+
+/// What the message of a send keeps of its PLC, if it is about one. `None` when there is no such PLC.
+pub async fn plc_snapshot(conn: &mut Conn, send: &NewSend) -> Result<Option<Option<DbJson>>, StoreError> {
+    match &send.plc {
+        None => Ok(Some(None)),
+        Some(plc) => Ok(super::plcs::snapshot(conn, plc).await?.map(Some)),
+    }
+}
+
 pub async fn insert_message(
     conn: &mut Conn,
     send: &NewSend,
     room: DbId,
-    role: Role,
+    said: Said,
     seq: i64,
 ) -> QueryResult<MessageRow> {
-    let (id, content, status, metadata) = match role {
-        Role::User => {
-            (send.message_id, send.content.as_str(), MessageStatus::Completed, send.metadata.clone())
+    let (id, role, content, status, metadata, snapshot) = match said {
+        Said::ByPerson(snapshot) => {
+            let (content, metadata) = (send.content.as_str(), send.metadata.clone());
+            (send.message_id, Role::User, content, MessageStatus::Completed, metadata, snapshot)
         }
-        Role::Assistant | Role::System => (send.reply_id, "", MessageStatus::Pending, Map::new()),
+        Said::ByModel => (send.reply_id, Role::Assistant, "", MessageStatus::Pending, Map::new(), None),
     };
     diesel::insert_into(messages::table)
         .values((
@@ -279,6 +309,8 @@ pub async fn insert_message(
             messages::content.eq(content),
             messages::status.eq(status.as_str()),
             messages::metadata.eq(DbJson(metadata)),
+            messages::plc_uuid.eq(send.plc.as_ref().map(|plc| plc.0.clone())),
+            messages::plc_snapshot.eq(snapshot),
             messages::created_at.eq(DbTime(send.now)),
             messages::updated_at.eq(DbTime(send.now)),
         ))
@@ -336,6 +368,7 @@ pub async fn replay(conn: &mut Conn, turn: Option<TurnId>, opened: bool) -> Send
         .await?;
     let message: Option<MessageRow> = messages::table
         .filter(messages::id.eq(DbId(view.turn.message_id.0)))
+        .filter(messages::deleted_at.is_null())
         .select(MessageRow::as_select())
         .first(conn)
         .await

@@ -1,6 +1,6 @@
 //! Rooms.
 
-use super::fragments::{ActiveAt, OpenSession, Prepare, Unfinished};
+use super::fragments::{ActiveAt, ClientUser, OpenSession, Prepare, Unfinished};
 use super::idempotency::{Begun, Guarded, begin, note_room};
 use super::messages::MessageRow;
 use super::turns::TurnRow;
@@ -22,6 +22,13 @@ use maru_domain::rooms::ports::{Changed, Conversation, NewRoom, RoomChange, Room
 use maru_domain::rooms::{Room, RoomKind, TurnPolicy};
 use maru_domain::turns::Turn;
 use std::collections::HashMap;
+
+/// Rooms that were not taken away by [`hide`].
+macro_rules! there {
+    () => {
+        rooms::table.filter(rooms::deleted_at.is_null())
+    };
+}
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = rooms, check_for_backend(Db))]
@@ -156,12 +163,12 @@ async fn create(
 }
 
 async fn by_id(conn: &mut Conn, id: RoomId) -> QueryResult<Option<RoomRow>> {
-    rooms::table.filter(rooms::id.eq(DbId(id.0))).select(RoomRow::as_select()).first(conn).await.optional()
+    there!().filter(rooms::id.eq(DbId(id.0))).select(RoomRow::as_select()).first(conn).await.optional()
 }
 
 /// The room of that name. In the words of the partial indexes.
 pub async fn by_name(conn: &mut Conn, name: &RoomName) -> QueryResult<Option<RoomRow>> {
-    let rows = rooms::table
+    let rows = there!()
         .filter(rooms::kind.eq(name.kind.as_str()))
         .filter(rooms::public_id.eq(&name.public_id))
         .select(RoomRow::as_select());
@@ -177,7 +184,7 @@ async fn page(
     request: PageRequest<RoomKey>,
 ) -> Result<Page<Room>, Abort<Page<Room>>> {
     let (beyond, falling) = request.reading();
-    let mut rows = rooms::table
+    let mut rows = there!()
         .filter(rooms::owner_id.eq(DbId(owner.0)))
         .limit(request.rows())
         .select(RoomRow::as_select())
@@ -203,7 +210,7 @@ async fn page(
 async fn change(conn: &mut Conn, change: RoomChange) -> Result<Option<Changed>, Abort<Option<Changed>>> {
     let RoomChange { room, fields, now } = change;
     // Locks the room before it is looked at, so that nobody sends in between.
-    let locked: Option<RoomRow> = diesel::update(rooms::table.filter(rooms::id.eq(DbId(room.0))))
+    let locked: Option<RoomRow> = diesel::update(there!().filter(rooms::id.eq(DbId(room.0))))
         .set(rooms::version.eq(rooms::version + 1))
         .returning(RoomRow::as_returning())
         .prepared()
@@ -219,7 +226,8 @@ async fn change(conn: &mut Conn, change: RoomChange) -> Result<Option<Changed>, 
         || fields.turn_policy.is_some()
         || fields.metadata.is_some()
         || (fields.end && row.ended_at.is_none());
-    let abandoned = if clear { clear_messages(conn, row.id).await? } else { Vec::new() };
+    let archived_at = fields.archive.then_some(now);
+    let abandoned = if clear { clear_messages(conn, row.id, archived_at).await? } else { Vec::new() };
     let mut events = Vec::new();
     if clear {
         events.push((RoomEventKind::RoomCleared, row.id.0));
@@ -259,12 +267,27 @@ async fn change(conn: &mut Conn, change: RoomChange) -> Result<Option<Changed>, 
     Ok(Some(Changed { room: row.try_into()?, abandoned }))
 }
 
-/// Deletes what was said in a room, and its turns; answers those that had not ended.
-async fn clear_messages(conn: &mut Conn, room: DbId) -> QueryResult<Vec<TurnId>> {
+/// Deletes what was said in a room, or keeps it where nobody reads it; deletes its turns and answers
+/// those that had not ended.
+async fn clear_messages(
+    conn: &mut Conn,
+    room: DbId,
+    archived_at: Option<Timestamp>,
+) -> QueryResult<Vec<TurnId>> {
     let running: Vec<DbId> =
         turns::table.filter(turns::room_id.eq(room)).filter(Unfinished).select(turns::id).load(conn).await?;
     diesel::delete(turns::table.filter(turns::room_id.eq(room))).execute(conn).await?;
-    diesel::delete(messages::table.filter(messages::room_id.eq(room))).execute(conn).await?;
+    let said = messages::table.filter(messages::room_id.eq(room)).filter(messages::deleted_at.is_null());
+    match archived_at {
+        Some(at) => {
+            diesel::update(said)
+                .set(messages::deleted_at.eq(Some(DbTime(at))))
+                .prepared()
+                .execute(conn)
+                .await?
+        }
+        None => diesel::delete(said).execute(conn).await?,
+    };
     Ok(running.into_iter().map(|id| TurnId(id.0)).collect())
 }
 
@@ -272,15 +295,10 @@ async fn conversation(
     conn: &mut Conn,
     id: RoomId,
 ) -> Result<Option<Conversation>, Abort<Option<Conversation>>> {
-    let room: Option<RoomRow> = rooms::table
-        .filter(rooms::id.eq(DbId(id.0)))
-        .select(RoomRow::as_select())
-        .first(conn)
-        .await
-        .optional()?;
-    let Some(room) = room else { return Ok(None) };
+    let Some(room) = by_id(conn, id).await? else { return Ok(None) };
     let rows: Vec<MessageRow> = messages::table
         .filter(messages::room_id.eq(DbId(id.0)))
+        .filter(messages::deleted_at.is_null())
         .order(messages::seq.asc())
         .select(MessageRow::as_select())
         .load(conn)
@@ -300,13 +318,14 @@ async fn conversations(
     let mut found: HashMap<RoomId, Conversation> = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(ROOMS_AT_ONCE) {
         let rows: Vec<RoomRow> =
-            rooms::table.filter(rooms::id.eq_any(ids)).select(RoomRow::as_select()).load(conn).await?;
+            there!().filter(rooms::id.eq_any(ids)).select(RoomRow::as_select()).load(conn).await?;
         for row in rows {
             let room = Room::try_from(row)?;
             found.insert(room.id, Conversation { room, messages: Vec::new() });
         }
         let rows: Vec<MessageRow> = messages::table
             .filter(messages::room_id.eq_any(ids))
+            .filter(messages::deleted_at.is_null())
             .order((messages::room_id.asc(), messages::seq.asc()))
             .select(MessageRow::as_select())
             .load(conn)
@@ -323,6 +342,52 @@ async fn conversations(
     Ok(found)
 }
 
+/// The rooms of a client's own user, in the words of the index.
+async fn of_client(
+    conn: &mut Conn,
+    kind: RoomKind,
+    owner: Option<UserId>,
+    user_id: String,
+) -> Result<Vec<Room>, Abort<Vec<Room>>> {
+    let mut rows = there!()
+        .filter(rooms::kind.eq(kind.as_str()))
+        .filter(ClientUser.eq(user_id))
+        .order(rooms::number.desc())
+        .select(RoomRow::as_select())
+        .into_boxed();
+    rows = match owner {
+        Some(owner) => rows.filter(rooms::owner_id.eq(DbId(owner.0))),
+        None => rows.filter(rooms::owner_id.is_null()),
+    };
+    let rows: Vec<RoomRow> = rows.load(conn).await?;
+    Ok(rows.into_iter().map(Room::try_from).collect::<Result<_, _>>()?)
+}
+
+type Hidden = Option<Vec<TurnId>>;
+
+async fn hide(conn: &mut Conn, room: RoomId, now: Timestamp) -> Result<Hidden, Abort<Hidden>> {
+    // Ended too: whoever is about to send waits here and then finds no way in.
+    let row: Option<RoomRow> = diesel::update(there!().filter(rooms::id.eq(DbId(room.0))))
+        .set((
+            rooms::version.eq(rooms::version + 1),
+            rooms::last_seq.eq(rooms::last_seq + 1),
+            rooms::message_count.eq(0),
+            rooms::updated_at.eq(DbTime(now)),
+            rooms::ended_at.eq(Some(DbTime(now))),
+            rooms::deleted_at.eq(Some(DbTime(now))),
+        ))
+        .returning(RoomRow::as_returning())
+        .prepared()
+        .get_result(conn)
+        .await
+        .optional()?;
+    let Some(row) = row else { return Ok(None) };
+    let running = clear_messages(conn, row.id, Some(now)).await?;
+    let events = [(RoomEventKind::RoomCleared, row.id.0)];
+    super::room_events::append(conn, row.id, row.last_seq, now, &events).await?;
+    Ok(Some(running))
+}
+
 type SessionEnd = Once<Option<Room>>;
 
 async fn end_session(
@@ -337,12 +402,7 @@ async fn end_session(
             Begun::Reused => return Ok(Once::KeyReused),
             Begun::Again(before) => {
                 let Some(id) = before.room_id else { return Ok(Once::Replayed(None)) };
-                let row: Option<RoomRow> = rooms::table
-                    .filter(rooms::id.eq(DbId(id.0)))
-                    .select(RoomRow::as_select())
-                    .first(conn)
-                    .await
-                    .optional()?;
+                let row = by_id(conn, id).await?;
                 return Ok(Once::Replayed(row.map(Room::try_from).transpose()?));
             }
         }
@@ -388,12 +448,9 @@ impl RoomStore for Store {
         self.read(move |conn| {
             Box::pin(async move {
                 let row: Option<RoomRow> = match room {
-                    RoomRef::Id(id) => {
-                        let one = rooms::table.filter(rooms::id.eq(DbId(id.0)));
-                        one.select(RoomRow::as_select()).first(conn).await.optional()?
-                    }
+                    RoomRef::Id(id) => by_id(conn, id).await?,
                     RoomRef::Number(number) => {
-                        let one = rooms::table.filter(rooms::number.eq(number));
+                        let one = there!().filter(rooms::number.eq(number));
                         one.select(RoomRow::as_select()).first(conn).await.optional()?
                     }
                 };
@@ -410,10 +467,23 @@ impl RoomStore for Store {
         .await
     }
 
+    async fn of_client(
+        &self,
+        kind: RoomKind,
+        owner: Option<UserId>,
+        user_id: String,
+    ) -> Result<Vec<Room>, StoreError> {
+        self.read(move |conn| Box::pin(of_client(conn, kind, owner, user_id))).await
+    }
+
+    async fn hide(&self, room: RoomId, now: Timestamp) -> Result<Hidden, StoreError> {
+        self.write(move |conn| Box::pin(hide(conn, room, now))).await
+    }
+
     async fn owned(&self, owner: UserId) -> Result<Vec<Room>, StoreError> {
         self.read(move |conn| {
             Box::pin(async move {
-                let rows: Vec<RoomRow> = rooms::table
+                let rows: Vec<RoomRow> = there!()
                     .filter(rooms::owner_id.eq(DbId(owner.0)))
                     .order(rooms::number.asc())
                     .select(RoomRow::as_select())

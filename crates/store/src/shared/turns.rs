@@ -170,6 +170,7 @@ async fn prompt(conn: &mut Conn, turn: TurnId, max_messages: i64) -> Result<Sour
         .left_join(turns::table.on(messages::turn_id.eq(turns::id.nullable())))
         .filter(messages::room_id.eq(room))
         .filter(messages::seq.le(position))
+        .filter(messages::deleted_at.is_null())
         .filter(messages::content.ne(""))
         .filter(turns::status.is_null().or(turns::status.ne(TurnStatus::Cancelled.as_str())))
         .order(messages::seq.desc())
@@ -234,6 +235,22 @@ impl TurnStore for Store {
 
     async fn finish(&self, ending: Ending) -> Result<Option<Ended>, StoreError> {
         self.write(move |conn| Box::pin(turn_ends::finish(conn, ending))).await
+    }
+
+    async fn unfinished(&self, room: RoomId) -> Result<Vec<TurnId>, StoreError> {
+        self.read(move |conn| {
+            Box::pin(async move {
+                let found: Vec<DbId> = turns::table
+                    .filter(turns::room_id.eq(DbId(room.0)))
+                    .filter(Unfinished)
+                    .order(turns::position.asc())
+                    .select(turns::id)
+                    .load(conn)
+                    .await?;
+                Ok(found.into_iter().map(|id| TurnId(id.0)).collect())
+            })
+        })
+        .await
     }
 
     async fn request_cancel(&self, turn: TurnId, now: Timestamp) -> Result<Option<TurnView>, StoreError> {

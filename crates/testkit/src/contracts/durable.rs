@@ -51,6 +51,9 @@ macro_rules! store_contract {
         mod once {
             $crate::once_contract!($new);
         }
+        mod plcs {
+            $crate::plcs_contract!($new);
+        }
     };
 }
 
@@ -166,6 +169,7 @@ pub fn send_to(room: RoomId, content: &str) -> NewSend {
         message_id: MessageId(id()),
         content: content.into(),
         metadata: Map::new(),
+        plc: None,
         turn_id: TurnId(id()),
         reply_id: MessageId(id()),
         model: None,

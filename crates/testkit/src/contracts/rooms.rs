@@ -3,11 +3,13 @@
 mod change;
 mod end;
 mod fields;
+mod hidden;
 mod pages;
 
 pub use change::*;
 pub use end::*;
 pub use fields::*;
+pub use hidden::*;
 pub use pages::*;
 
 /// Names the tests of rooms for an expression that opens an empty [`TestStore`](super::durable::TestStore).
@@ -41,6 +43,12 @@ macro_rules! rooms_contract {
             another_prompt_clears_the_messages,
             clearing_leaves_an_empty_room,
             a_room_is_ended_once,
+            a_hidden_room_is_read_by_nobody,
+            a_hidden_room_frees_its_name,
+            hiding_tells_the_turns_that_had_not_ended,
+            a_room_that_is_sent_to_while_it_is_hidden_keeps_no_message_open,
+            archived_messages_are_read_by_nobody,
+            rooms_of_a_clients_user_are_listed_newest_first,
         );
     };
 }

@@ -158,6 +158,10 @@ impl TurnStore for FlakyStore {
         self.through(Call::Finish, self.inner.finish(ending)).await
     }
 
+    async fn unfinished(&self, room: RoomId) -> Result<Vec<TurnId>, StoreError> {
+        self.inner.unfinished(room).await
+    }
+
     async fn request_cancel(&self, turn: TurnId, now: Timestamp) -> Result<Option<TurnView>, StoreError> {
         self.through(Call::RequestCancel, self.inner.request_cancel(turn, now)).await
     }

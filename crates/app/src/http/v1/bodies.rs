@@ -94,6 +94,9 @@ pub struct MessageBody {
     content: String,
     #[schema(value_type = Option<Object>)]
     metadata: Option<Value>,
+    /// The PLC that it is about: how that is now is kept with the message.
+    #[schema(example = "plc-uuid-001")]
+    plc_uuid: Option<String>,
     /// The model for this turn, when it is not the room's.
     model: Option<String>,
     /// False: the message is stored and nobody answers.

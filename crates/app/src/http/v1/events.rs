@@ -5,7 +5,7 @@ use super::query::Query;
 use super::rooms::find;
 use super::send::wants_stream;
 use super::shapes::{self, EventShape, PageShape};
-use super::{Problem, answers, etag, stream};
+use super::{Problem, answers, etag, messages, stream};
 use crate::http::State;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_lab::sse::Data;
@@ -107,7 +107,7 @@ async fn shape(
     let data = match event.kind {
         RoomEventKind::MessageCreated | RoomEventKind::MessageUpdated => {
             match state.services.messages.find(room, MessageId(event.subject)).await {
-                Ok(message) => json!(shapes::message(&message)),
+                Ok(message) => json!(messages::shown(state, &message).await?),
                 Err(fault) if *fault.code == codes::MESSAGE_NOT_FOUND => gone,
                 Err(fault) => return Err(fault.into()),
             }

@@ -8,15 +8,17 @@ use super::send::{self, Ask};
 use super::shapes::{self, MessageShape, PageShape, SentShape};
 use super::{Problem, answers, etag};
 use crate::http::State;
+use crate::http::plc_pages::{PlcPage, is_hidden};
 use actix_web::{HttpRequest, HttpResponse, web};
 use maru_domain::access::{Authorized, Read, Write};
 use maru_domain::error::{Fault, codes};
 use maru_domain::ids::MessageId;
-use maru_domain::messages::Role;
 use maru_domain::messages::ports::EditTarget;
-use maru_domain::page::Order;
+use maru_domain::messages::{Message, Role};
+use maru_domain::page::{Order, PageRequest};
+use maru_domain::plcs::Hidden;
 use maru_domain::rooms::Room;
-use std::sync::Arc;
+use serde_json::Value;
 
 /// A page of a room's messages.
 #[utoipa::path(get, path = "/v1/rooms/{id}/messages", operation_id = "v1_messages", tag = "messages", security(("bearer" = [])), params(
@@ -43,19 +45,56 @@ pub async fn messages(
         return Ok(unchanged);
     }
     // The version is part of the key, so a page can be missing but never stale.
-    let key = format!("v1.messages:1:{tag}:{wanted:?}");
-    let page = match state.services.pages.get(key.clone()).await {
+    let key = format!("v1.messages:2:{tag}:{wanted:?}");
+    let page = match PlcPage::kept(&state, &key).await {
         Some(page) => page,
-        None => {
-            let page = state.services.messages.page(&room, wanted).await?;
-            let page = answers::text(&query::shape(&page, &wanted, |message| message.seq, shapes::message))?;
-            let page: Arc<[u8]> = page.into_bytes().into();
-            state.services.pages.put(key, page.clone()).await;
-            page
-        }
+        None => made(&state, &room, wanted, key).await?,
     };
-    let response = HttpResponse::Ok().content_type("application/json").body(page.to_vec());
+    let hidden = page.hidden(&state).await?;
+    // What is hidden can change without a change of the room, and the tag with it.
+    let tag = if page.shows_plcs() { format!("{tag}-{}", plcs_tag(&state, &hidden)) } else { tag };
+    if let Some(unchanged) = etag::not_modified(&request, &tag) {
+        return Ok(unchanged);
+    }
+    let response =
+        HttpResponse::Ok().content_type("application/json").body(page.shown(&hidden, "data", hide)?);
     Ok(etag::tagged(response, &tag))
+}
+
+async fn made(
+    state: &State,
+    room: &Authorized<Room, Read>,
+    wanted: PageRequest<i64>,
+    key: String,
+) -> Result<PlcPage, Problem> {
+    let page = state.services.messages.page(room, wanted).await?;
+    let nothing = Hidden::none();
+    let shape = |message: &Message| shapes::message(message, &nothing);
+    let body = answers::text(&query::shape(&page, &wanted, |message| message.seq, shape))?;
+    let page = PlcPage::of(&page.items, body.as_bytes())?;
+    page.keep(state, key).await;
+    Ok(page)
+}
+
+/// Takes the snapshot of a hidden PLC out of a message.
+fn hide(message: &mut Value, hidden: &Hidden) {
+    if let Some(plc) = message.get_mut("plc")
+        && is_hidden(plc.get("plc_uuid"), hidden)
+    {
+        plc["snapshot"] = Value::Null;
+    }
+}
+
+fn plcs_tag(state: &State, hidden: &Hidden) -> String {
+    let names: Vec<&str> = hidden.sorted().into_iter().map(|plc| plc.0.as_str()).collect();
+    let digest = state.services.accounts.fingerprint(names.join("\n").as_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A message as it may be shown now.
+pub async fn shown(state: &State, message: &Message) -> Result<MessageShape, Problem> {
+    let hidden = state.services.plcs.hidden_in([message]).await?;
+    Ok(shapes::message(message, &hidden))
 }
 
 fn message_id(text: &str) -> Result<MessageId, Problem> {
@@ -74,7 +113,7 @@ pub async fn message(
 ) -> Result<HttpResponse, Problem> {
     let room: Authorized<Room, Read> = find(&state, &caller, &path.0).await?;
     let message = state.services.messages.find(&room, message_id(&path.1)?).await?;
-    Ok(HttpResponse::Ok().json(shapes::message(&message)))
+    Ok(HttpResponse::Ok().json(shown(&state, &message).await?))
 }
 
 /// Replaces what a person said. With `regenerate` the later messages go and a new turn starts.
@@ -106,7 +145,7 @@ pub async fn edit(
         return Err(Fault::new(&codes::NOT_A_PERSONS_MESSAGE).into());
     }
     let message = messages.edit(&room, EditTarget::Message(id), content).await?;
-    Ok(HttpResponse::Ok().json(shapes::message(&message)))
+    Ok(HttpResponse::Ok().json(shown(&state, &message).await?))
 }
 
 /// Deletes a message. A turn that still writes it ends first.

@@ -15,7 +15,7 @@ mod refusals;
 pub mod rooms;
 pub mod send;
 mod shapes;
-mod stream;
+pub mod stream;
 pub mod turns;
 
 pub use problem::Problem;

@@ -104,6 +104,7 @@ fn own(verb: &Method, path: &str) -> Vec<&'static Code> {
         }
         ("POST", "/v1/rooms") | ("PATCH", "/v1/rooms/{id}") => vec![&codes::UNKNOWN_MODEL],
         ("POST", "/v1/rooms/{id}/messages") => vec![
+            &codes::UNKNOWN_PLC,
             &codes::UNKNOWN_MODEL,
             &codes::ROOM_ENDED,
             &codes::TURN_IN_PROGRESS,

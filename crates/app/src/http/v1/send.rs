@@ -5,15 +5,16 @@ use super::bodies::MessageBody;
 use super::caller::{Asked, Caller};
 use super::rooms::find;
 use super::shapes::{self, SentShape};
-use super::{Problem, answers, stream};
+use super::{Problem, answers, messages, stream};
 use crate::http::{State, once};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use maru_domain::access::{Authorized, Write};
-use maru_domain::error::{Fault, codes};
-use maru_domain::messages::{SendRequest, Sending};
+use maru_domain::error::{Fault, FieldRule, codes};
+use maru_domain::messages::{Message, SendRequest, Sending};
 use maru_domain::once::{Once, OnceKey};
+use maru_domain::plcs::PlcUuid;
 use maru_domain::rooms::Room;
 use maru_domain::turns::{Settled, TurnView};
 use std::time::Duration;
@@ -42,6 +43,7 @@ pub async fn send(
 ) -> Result<HttpResponse, Problem> {
     let (content, reply) = (body.content(), body.flag("reply").unwrap_or(true));
     let (metadata, model) = (body.object("metadata").unwrap_or_default(), body.text("model"));
+    let plc = body.parsed("plc_uuid", FieldRule::Choice, PlcUuid::parse);
     body.check()?;
     let content = content.ok_or_else(|| Fault::new(&codes::INVALID_REQUEST))?;
     let key = once::key(&request, &state, caller.id().to_string(), &body.bytes)?;
@@ -50,13 +52,14 @@ pub async fn send(
         return Ok(kept);
     }
     let room: Authorized<Room, Write> = find(&state, &caller, &id).await?;
-    let send = SendRequest { content, metadata, model, withdraw_on_failure: false, once: key.clone() };
+    let send = SendRequest { content, metadata, plc, model, withdraw_on_failure: false, once: key.clone() };
     if reply {
         return answer(ask, state.services.messages.send(&room, send).await?).await;
     }
     let added = state.services.messages.add(&room, send).await?;
-    answers::made(&state, key, added, |message| SentShape { message: shapes::message(message), turn: None })
-        .await
+    let hidden = state.services.plcs.hidden_in(added.value()).await?;
+    let shape = |message: &Message| SentShape { message: shapes::message(message, &hidden), turn: None };
+    answers::made(&state, key, added, shape).await
 }
 
 /// Who asks for a turn, and how the answer is to be.
@@ -106,7 +109,8 @@ async fn stored(state: &State, sending: &Sending, again: bool) -> Result<SentSha
     let turn = sending.sent.turn.clone();
     let now = if again { state.services.turns.find(turn.id).await? } else { None };
     let view = now.unwrap_or(TurnView { turn, reply: String::new(), quote: None });
-    Ok(SentShape { message: shapes::message(&sending.sent.message), turn: Some(shapes::turn(&view)) })
+    let message = messages::shown(state, &sending.sent.message).await?;
+    Ok(SentShape { message, turn: Some(shapes::turn(&view)) })
 }
 
 /// The finished turn, or what was stored when the time is over first.

@@ -4,6 +4,7 @@ use maru_domain::accounts::{ApiKey, Session, User};
 use maru_domain::clock::Timestamp;
 use maru_domain::ids::{KeyId, MessageId, RoomId, SessionId, TurnId, UserId};
 use maru_domain::messages::{Message, MessageStatus};
+use maru_domain::plcs::{Hidden, MessagePlc, PlcUuid};
 use maru_domain::quotes::Quote;
 use maru_domain::rooms::Room;
 use maru_domain::turns::TurnView;
@@ -182,8 +183,8 @@ pub struct MessageShape {
     #[schema(example = "completed")]
     status: &'static str,
     cancelled: bool,
-    #[schema(value_type = Option<Object>)]
-    plc: Option<Value>,
+    /// The PLC it is about.
+    plc: Option<PlcShape>,
     /// The quote that goes with a reply of the quote contract.
     quote: Option<QuoteShape>,
     #[schema(value_type = Object)]
@@ -193,8 +194,8 @@ pub struct MessageShape {
     edited_at: Option<String>,
 }
 
-/// A message as the API shows one.
-pub fn message(message: &Message) -> MessageShape {
+/// A message as the API shows one, with what must be `hidden` of its PLC now.
+pub fn message(message: &Message, hidden: &Hidden) -> MessageShape {
     MessageShape {
         id: message.id,
         room_id: message.room_id,
@@ -204,7 +205,7 @@ pub fn message(message: &Message) -> MessageShape {
         content: message.content.clone(),
         status: message.status.as_str(),
         cancelled: message.status == MessageStatus::Cancelled,
-        plc: None,
+        plc: message.plc.as_ref().map(|plc| PlcShape::new(plc, hidden)),
         quote: message.quote.as_ref().map(quote),
         metadata: message.metadata.clone(),
         created_at: time(message.created_at),
@@ -238,6 +239,60 @@ pub fn quote(quote: &Quote) -> QuoteShape {
         author: quote.author.clone(),
         category: quote.category.as_str(),
         source: quote.source.clone(),
+    }
+}
+
+/// The PLC of a message.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MessagePlc)]
+pub struct PlcShape {
+    #[schema(value_type = String, example = "plc-uuid-001")]
+    plc_uuid: PlcUuid,
+    /// The PLC as it was when the message was created. Null for replies, and while the PLC is
+    /// inactive or when it was deleted.
+    snapshot: Option<PlcSnapshotShape>,
+}
+
+/// A PLC as it was.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PlcSnapshot)]
+pub struct PlcSnapshotShape {
+    #[schema(example = "M1CFB01000")]
+    plc_id: String,
+    #[schema(example = "01_01_CELL_FABRICATOR")]
+    plc_name: String,
+    plant_id: String,
+    plant_name: String,
+    plant_code: String,
+    process_id: String,
+    process_name: String,
+    process_code: String,
+    line_id: String,
+    line_name: String,
+    line_code: String,
+    unit: Option<String>,
+    /// When it was registered.
+    created_at: String,
+}
+
+impl PlcShape {
+    fn new(plc: &MessagePlc, hidden: &Hidden) -> Self {
+        let snapshot = plc.shown(hidden).cloned().map(|plc| PlcSnapshotShape {
+            plc_id: plc.plc_id,
+            plc_name: plc.plc_name,
+            plant_id: plc.plant_id,
+            plant_name: plc.plant_name,
+            plant_code: plc.plant_code,
+            process_id: plc.process_id,
+            process_name: plc.process_name,
+            process_code: plc.process_code,
+            line_id: plc.line_id,
+            line_name: plc.line_name,
+            line_code: plc.line_code,
+            unit: plc.unit,
+            created_at: time(plc.created_at),
+        });
+        Self { plc_uuid: plc.uuid.clone(), snapshot }
     }
 }
 

@@ -4,13 +4,13 @@
 
 use super::caller::Caller;
 use super::{Problem, answers, shapes};
+use crate::http::visitor::Visitor;
 use crate::http::{Connection, State};
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use actix_web_lab::sse::{Data, Event, Sse};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use maru_domain::error::Kind;
 use maru_domain::ids::TurnId;
 use maru_domain::turns::{TurnEvent, TurnEventId};
 use serde_json::json;
@@ -49,7 +49,7 @@ pub async fn turn(
     let first = first.map(|body| Data::new(body).event("message"));
     let events = events.scan(after, |last, event| std::future::ready(Some(shape(&event, last))));
     let events = stream::iter(first).chain(events.filter_map(std::future::ready));
-    Ok(respond(request, state, caller, events.boxed(), false))
+    Ok(respond(request, state, Reader::native(caller, false), events.boxed()))
 }
 
 /// The changes of a room. They have no end of their own, so a server that stops ends them.
@@ -59,7 +59,7 @@ pub fn room(
     caller: &Caller,
     events: BoxStream<'static, Data>,
 ) -> HttpResponse {
-    respond(request, state, caller, events, true)
+    respond(request, state, Reader::native(caller, true), events)
 }
 
 /// An event as it is sent; `last` is the one before it. The end is numbered too, so that a reader
@@ -79,32 +79,51 @@ fn shape(event: &TurnEvent, last: &mut Option<TurnEventId>) -> Option<Data> {
     Some(Data::new(data).event(name).id(id.to_string()))
 }
 
-fn respond(
+/// Who reads a stream, and how it is to be.
+pub struct Reader {
+    /// Whose token or key must go on working.
+    pub visitor: Visitor,
+    /// A server that stops ends the stream.
+    pub ends_at_drain: bool,
+    /// Comments show that we live, and the reader is told when to come again. Contracts that know
+    /// only `data:` lines have neither.
+    pub comments: bool,
+}
+
+impl Reader {
+    fn native(caller: &Caller, ends_at_drain: bool) -> Self {
+        Self { visitor: Visitor::known(caller.actor(), caller.key.clone()), ends_at_drain, comments: true }
+    }
+}
+
+/// Brings events to a reader, for as long as it may have them and keeps up.
+pub fn respond(
     request: &HttpRequest,
     state: &web::Data<State>,
-    caller: &Caller,
+    reader: Reader,
     events: BoxStream<'static, Data>,
-    ends_at_drain: bool,
 ) -> HttpResponse {
     let (tell, told) = mpsc::channel(QUEUE);
     let open = Arc::new(());
     let pump = Pump {
         state: state.clone(),
-        key: caller.key.clone(),
+        visitor: reader.visitor,
         connection: request.conn_data::<Connection>().cloned(),
         events,
         tell,
         open: Arc::downgrade(&open),
         behind_since: None,
-        ends_at_drain,
+        ends_at_drain: reader.ends_at_drain,
     };
     state.services.spawner.spawn(Box::pin(pump.run()));
     let events = stream::unfold((told, open), |(mut told, open)| async move {
         let event: Event = told.recv().await?;
         Some((Ok::<_, Infallible>(event), (told, open)))
     });
-    let sse =
-        Sse::from_stream(Box::pin(events)).with_keep_alive(HEARTBEAT).with_retry_duration(retry_after());
+    let mut sse = Sse::from_stream(Box::pin(events));
+    if reader.comments {
+        sse = sse.with_keep_alive(HEARTBEAT).with_retry_duration(retry_after());
+    }
     let mut response = sse.respond_to(request).map_into_boxed_body();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -123,7 +142,7 @@ fn retry_after() -> Duration {
 /// by actix, and somebody has to notice.
 struct Pump {
     state: web::Data<State>,
-    key: String,
+    visitor: Visitor,
     connection: Option<Connection>,
     events: BoxStream<'static, Data>,
     tell: mpsc::Sender<Event>,
@@ -147,7 +166,8 @@ impl Pump {
                     if self.is_too_slow() {
                         return cut(self.connection.as_ref());
                     }
-                    if !may_go_on(&self.state, &self.key, self.ends_at_drain).await {
+                    let stops = self.ends_at_drain && self.state.status.is_draining();
+                    if stops || !self.visitor.may_go_on(&self.state).await {
                         break;
                     }
                 }
@@ -189,15 +209,6 @@ impl Pump {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
-}
-
-/// A store that is away for a moment is no reason to end a stream.
-async fn may_go_on(state: &State, key: &str, ends_at_drain: bool) -> bool {
-    if ends_at_drain && state.status.is_draining() {
-        return false;
-    }
-    let known = state.services.accounts.recognise(key).await;
-    !known.is_err_and(|fault| fault.kind() == Kind::Unauthenticated)
 }
 
 fn cut(connection: Option<&Connection>) {

@@ -208,6 +208,7 @@ pub fn request(content: &str) -> SendRequest {
     SendRequest {
         content: CleanText::message(content.to_owned()).unwrap(),
         metadata: Map::new(),
+        plc: None,
         model: None,
         withdraw_on_failure: false,
         once: None,

@@ -79,6 +79,7 @@ async fn converse(
     let request = SendRequest {
         content,
         metadata: Map::new(),
+        plc: None,
         model: None,
         // A failing model leaves nothing behind (contract §1.5).
         withdraw_on_failure: true,

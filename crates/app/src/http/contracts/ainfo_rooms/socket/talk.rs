@@ -127,6 +127,7 @@ impl Talk {
     /// Stores a message and follows its reply.
     async fn ask(&self, content: CleanText) -> Result<Answer, Fault> {
         let request = SendRequest {
+            plc: None,
             content,
             metadata: Map::new(),
             model: None,
