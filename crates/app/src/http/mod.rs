@@ -44,7 +44,7 @@ pub fn app(
         .configure(routes::configure)
         .wrap(from_fn(surround::catch_panics))
         .wrap(cors::cors(&state.cors_origins))
-        .wrap(from_fn(cors::as_express_does))
         .wrap(from_fn(surround::surround))
+        .wrap(from_fn(cors::as_express_does))
         .wrap(from_fn(unread::hold))
 }
