@@ -51,19 +51,17 @@ async fn nothing_running_is_not_cancelled(backend: Backend) {
     // Somebody else's is nothing that runs.
     let owner = site.user().await;
     site.upstream.script("echo", Script::stream().role().say("mine").stall());
-    let sending = tokio::spawn({
-        let owner = owner.clone();
-        async move { stream(&owner, "chat001", "long").await }
-    });
-    until("it has begun", || async {
-        owner.get("/v1/chat/chat001/history").await.text().contains("\"mine\"")
+    let (answer, ()) = futures_util::future::join(async { stream(&owner, "chat001", "long").await }, async {
+        until("it has begun", || async {
+            owner.get("/v1/chat/chat001/history").await.text().contains("\"mine\"")
+        })
+        .await;
+        cancel(&http, "chat001").await.is(200, &no);
+        cancel(&site.user().await, "chat001").await.is(200, &no);
+        let yes = json!({"message": "AI 응답 생성이 취소되었습니다.", "cancelled": true});
+        cancel(&owner, "chat001").await.is(200, &yes);
     })
     .await;
-    cancel(&http, "chat001").await.is(200, &no);
-    cancel(&site.user().await, "chat001").await.is(200, &no);
-    let yes = json!({"message": "AI 응답 생성이 취소되었습니다.", "cancelled": true});
-    cancel(&owner, "chat001").await.is(200, &yes);
-    let answer = sending.await.expect("the stream ends");
     assert_eq!(frames(&answer).last().expect("an end")["type"], "cancelled");
 }
 

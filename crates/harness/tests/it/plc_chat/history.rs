@@ -102,7 +102,7 @@ async fn a_chat_that_is_not_there(site: &Site) {
 
 async fn cleared_messages_are_left_out(site: &Site) {
     let (http, chat) = (site.http(), name("chat"));
-    say(&http, &chat, "one").await.has_status(200);
+    say(&http, &chat, "soon cleared").await.has_status(200);
     assert_eq!(history(&http, &chat).await.len(), 2);
     let cleared = json!({"type": "conversation_cleared", "message": "대화 기록이 초기화되었습니다."});
     http.post(&format!("/v1/chat/{chat}/clear")).await.is(200, &cleared);

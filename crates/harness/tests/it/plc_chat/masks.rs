@@ -43,8 +43,8 @@ async fn a_snapshot_outlives_every_change(site: &Site) {
 async fn an_inactive_plc_is_hidden_at_once(site: &Site) {
     let (http, chat) = (site.http(), name("chat"));
     let (plc, other) = (registered(&http).await, registered(&http).await);
-    say_about(&http, &chat, "one", &uuid(&plc)).await.has_status(200);
-    say_about(&http, &chat, "two", &uuid(&other)).await.has_status(200);
+    say_about(&http, &chat, "one about a PLC", &uuid(&plc)).await.has_status(200);
+    say_about(&http, &chat, "two about a PLC", &uuid(&other)).await.has_status(200);
     let before = history(&http, &chat).await;
     activate(&http, &plc, false).await;
     let masked = history(&http, &chat).await;
@@ -54,7 +54,7 @@ async fn an_inactive_plc_is_hidden_at_once(site: &Site) {
     expected[0]["plc_snapshot"] = Value::Null;
     assert_eq!(masked, expected, "and nothing else has changed");
     // What is said about it now is hidden too, and kept all the same.
-    say_about(&http, &chat, "three", &uuid(&plc)).await.has_status(200);
+    say_about(&http, &chat, "three about a PLC", &uuid(&plc)).await.has_status(200);
     assert_eq!(shown(&history(&http, &chat).await[4]), (plc["plc_uuid"].clone(), false, false));
     activate(&http, &plc, true).await;
     let back = history(&http, &chat).await;
@@ -65,7 +65,7 @@ async fn an_inactive_plc_is_hidden_at_once(site: &Site) {
 async fn a_deleted_plc_stays_hidden(site: &Site) {
     let (http, chat) = (site.http(), name("chat"));
     let plc = registered(&http).await;
-    say_about(&http, &chat, "one", &uuid(&plc)).await.has_status(200);
+    say_about(&http, &chat, "one about a PLC", &uuid(&plc)).await.has_status(200);
     assert_eq!(shown(&history(&http, &chat).await[0]), (plc["plc_uuid"].clone(), true, true));
     let body = json!({"plc_uuids": [plc["plc_uuid"]], "delete_user": "bob"});
     let deleted = http.ask("DELETE", "/v1/plcs").json(&body).await;
@@ -74,7 +74,7 @@ async fn a_deleted_plc_stays_hidden(site: &Site) {
     let answer =
         http.ask("PATCH", &format!("/v1/plcs/{}", uuid(&plc))).json(&json!({"is_active": true})).await;
     refused(&answer, 404, "PLC_NOT_FOUND");
-    refused(&say_about(&http, &chat, "two", &uuid(&plc)).await, 400, "VALIDATION_ERROR");
+    refused(&say_about(&http, &chat, "two about a PLC", &uuid(&plc)).await, 400, "VALIDATION_ERROR");
     assert_eq!(history(&http, &chat).await.len(), 2);
 }
 

@@ -51,7 +51,7 @@ fn title(name: &str, text: String) -> Result<CleanText, Refusal> {
 }
 
 /// Opens a chat.
-#[utoipa::path(post, path = "/v1/chat/chats", operation_id = "plc_chat_create", tag = "plc chat", request_body = NewChatBody, responses(
+#[utoipa::path(post, path = "/v1/chat/chats", operation_id = "plc_chat_create", tag = "plc chat", security((), ("bearer" = [])), request_body = NewChatBody, responses(
     (status = 200, description = "The chat.", body = ChatShape),
     (status = 400, description = "`REQUIRED_FIELD_MISSING` or `VALIDATION_ERROR`", body = RefusalShape),
     (status = 401, description = "`CHAT_ACCESS_DENIED`", body = RefusalShape),
@@ -80,7 +80,7 @@ pub async fn create(
 }
 
 /// The chats of one of the client's users, the newest first.
-#[utoipa::path(get, path = "/v1/chat/chats", operation_id = "plc_chat_list", tag = "plc chat", params(
+#[utoipa::path(get, path = "/v1/chat/chats", operation_id = "plc_chat_list", tag = "plc chat", security((), ("bearer" = [])), params(
     ("user_id" = String, Query, description = "The client's own user."),
 ), responses(
     (status = 200, description = "`{\"chats\":[…]}`", body = Vec<ChatShape>),
@@ -102,7 +102,7 @@ pub async fn list(
 ///
 /// `history` is no chat here: the path would be the history of a chat called `chats`, and no chat
 /// may be called that.
-#[utoipa::path(get, path = "/v1/chat/chats/{chat_id}", operation_id = "plc_chat_one", tag = "plc chat", params(
+#[utoipa::path(get, path = "/v1/chat/chats/{chat_id}", operation_id = "plc_chat_one", tag = "plc chat", security((), ("bearer" = [])), params(
     ("chat_id" = String, Path, description = "The chat's id."),
 ), responses(
     (status = 200, description = "The chat.", body = ChatShape),
@@ -135,7 +135,7 @@ async fn to_change(
 }
 
 /// Gives a chat another title.
-#[utoipa::path(put, path = "/v1/chat/chats/{chat_id}/title", operation_id = "plc_chat_rename", tag = "plc chat", params(
+#[utoipa::path(put, path = "/v1/chat/chats/{chat_id}/title", operation_id = "plc_chat_rename", tag = "plc chat", security((), ("bearer" = [])), params(
     ("chat_id" = String, Path, description = "The chat's id."),
     ("new_title" = String, Query, description = "The new title."),
     ("user_id" = String, Query, description = "The client's own user, for whom the chat was opened."),
@@ -170,7 +170,7 @@ pub async fn rename(
 }
 
 /// Takes a chat away. What was said stays in the database, where nobody reads it.
-#[utoipa::path(delete, path = "/v1/chat/chats/{chat_id}", operation_id = "plc_chat_delete", tag = "plc chat", params(
+#[utoipa::path(delete, path = "/v1/chat/chats/{chat_id}", operation_id = "plc_chat_delete", tag = "plc chat", security((), ("bearer" = [])), params(
     ("chat_id" = String, Path, description = "The chat's id."),
 ), responses(
     (status = 200, description = "`{\"message\",\"deleted\"}`; not deleted when there is no such chat."),

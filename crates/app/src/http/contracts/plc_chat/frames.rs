@@ -90,7 +90,7 @@ impl Frames {
     /// last frame puts it right: that has the whole text.
     fn catch_up(&mut self, text: &str) {
         if let Some(rest) = text.strip_prefix(self.told.as_str()) {
-            self.chunk(&rest.to_owned());
+            self.chunk(rest);
         }
     }
 

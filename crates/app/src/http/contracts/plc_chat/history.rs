@@ -17,7 +17,7 @@ use serde_json::Value;
 /// Everything said in a chat, oldest first, each message with the PLC it is about.
 ///
 /// A PLC is shown as it was when the message was created, and not at all while it is inactive.
-#[utoipa::path(get, path = "/v1/chat/{chat_id}/history", tag = "plc chat", params(
+#[utoipa::path(get, path = "/v1/chat/{chat_id}/history", operation_id = "plc_chat_history", tag = "plc chat", security((), ("bearer" = [])), params(
     ("chat_id" = String, Path, description = "The chat's id; with its owner's token also any room's id or number."),
 ), responses(
     (status = 200, description = "All messages; none is left out and there are no pages.", body = HistoryShape),

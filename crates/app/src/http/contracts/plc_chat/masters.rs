@@ -96,7 +96,7 @@ fn shape(masters: &Masters) -> Value {
 }
 
 /// All plants, processes and lines.
-#[utoipa::path(get, path = "/v1/plcs/masters", operation_id = "plcs_masters", tag = "plcs", responses(
+#[utoipa::path(get, path = "/v1/plcs/masters", operation_id = "plcs_masters", tag = "plcs", security((), ("bearer" = [])), responses(
     (status = 200, description = "The masters.", body = MastersBody),
     (status = 401, description = "`CHAT_ACCESS_DENIED`", body = RefusalShape),
 ))]
@@ -105,7 +105,7 @@ pub async fn masters(state: web::Data<State>, _visitor: Visitor) -> Result<HttpR
 }
 
 /// The same, for a form's lists.
-#[utoipa::path(get, path = "/v1/plcs/masters/dropdown", operation_id = "plcs_dropdown", tag = "plcs", responses(
+#[utoipa::path(get, path = "/v1/plcs/masters/dropdown", operation_id = "plcs_dropdown", tag = "plcs", security((), ("bearer" = [])), responses(
     (status = 200, description = "The masters.", body = MastersBody),
     (status = 401, description = "`CHAT_ACCESS_DENIED`", body = RefusalShape),
 ))]
@@ -114,7 +114,7 @@ pub async fn dropdown(state: web::Data<State>, visitor: Visitor) -> Result<HttpR
 }
 
 /// Adds masters, or gives those of the same id their new fields; all or nothing.
-#[utoipa::path(post, path = "/v1/plcs/masters", operation_id = "plcs_put_masters", tag = "plcs", request_body = MastersBody, responses(
+#[utoipa::path(post, path = "/v1/plcs/masters", operation_id = "plcs_put_masters", tag = "plcs", security((), ("bearer" = [])), request_body = MastersBody, responses(
     (status = 200, description = "`{\"success\",\"message\",\"plants\",\"processes\",\"lines\"}` with how many of each."),
     (status = 400, description = "`VALIDATION_ERROR`: a field breaks a rule, or a plant or process that is named is not there.", body = RefusalShape),
     (status = 401, description = "`CHAT_ACCESS_DENIED`", body = RefusalShape),
@@ -141,7 +141,7 @@ pub async fn put_masters(
 }
 
 /// Plants with their processes, lines and PLCs.
-#[utoipa::path(get, path = "/v1/plcs/tree", operation_id = "plcs_tree", tag = "plcs", responses(
+#[utoipa::path(get, path = "/v1/plcs/tree", operation_id = "plcs_tree", tag = "plcs", security((), ("bearer" = [])), responses(
     (status = 200, description = "`{\"plants\":[{\"id\",\"code\",\"name\",\"processes\":[{…,\"lines\":[{…,\"plcs\":[…]}]}]}]}`"),
     (status = 401, description = "`CHAT_ACCESS_DENIED`", body = RefusalShape),
 ))]

@@ -199,7 +199,7 @@ fn report(report: &BatchReport, counted: &str, verb: &str) -> Value {
 }
 
 /// Registers PLCs, active. A row that is refused does not stop the others.
-#[utoipa::path(post, path = "/v1/plcs/batch", operation_id = "plcs_register", tag = "plcs", request_body = BatchBody, responses(
+#[utoipa::path(post, path = "/v1/plcs/batch", operation_id = "plcs_register", tag = "plcs", security((), ("bearer" = [])), request_body = BatchBody, responses(
     (status = 200, description = "`{\"success\",\"message\",\"created_count\",\"failed_count\",\"errors\"}`; an error names its row by `index`."),
     (status = 400, description = "`REQUIRED_FIELD_MISSING` or `VALIDATION_ERROR`", body = RefusalShape),
     (status = 401, description = "`CHAT_ACCESS_DENIED`", body = RefusalShape),
@@ -219,7 +219,7 @@ pub async fn register_batch(
 }
 
 /// Changes PLCs. Messages keep them as they were.
-#[utoipa::path(put, path = "/v1/plcs/batch", operation_id = "plcs_change", tag = "plcs", request_body = BatchBody, responses(
+#[utoipa::path(put, path = "/v1/plcs/batch", operation_id = "plcs_change", tag = "plcs", security((), ("bearer" = [])), request_body = BatchBody, responses(
     (status = 200, description = "`{\"success\",\"message\",\"updated_count\",\"failed_count\",\"errors\"}`"),
     (status = 400, description = "`REQUIRED_FIELD_MISSING` or `VALIDATION_ERROR`", body = RefusalShape),
     (status = 401, description = "`CHAT_ACCESS_DENIED`", body = RefusalShape),
@@ -231,7 +231,7 @@ pub async fn change_batch(state: web::Data<State>, Asked(_, fields): Asked) -> R
 }
 
 /// A page of the registry, by `plc_id`.
-#[utoipa::path(get, path = "/v1/plcs", operation_id = "plcs_list", tag = "plcs", params(
+#[utoipa::path(get, path = "/v1/plcs", operation_id = "plcs_list", tag = "plcs", security((), ("bearer" = [])), params(
     ("page" = Option<i64>, Query, description = "From 1 on."),
     ("page_size" = Option<i64>, Query, description = "1 to 1000; 20 when missing."),
     ("plant_id" = Option<String>, Query, description = "Only of this plant."),
@@ -269,7 +269,7 @@ pub async fn plcs(
 }
 
 /// A PLC, or `null`.
-#[utoipa::path(get, path = "/v1/plcs/{plc_uuid}", operation_id = "plcs_one", tag = "plcs", params(
+#[utoipa::path(get, path = "/v1/plcs/{plc_uuid}", operation_id = "plcs_one", tag = "plcs", security((), ("bearer" = [])), params(
     ("plc_uuid" = String, Path, description = "The PLC's id."),
 ), responses(
     (status = 200, description = "The PLC; `null` when there is none of that id.", body = Option<PlcShape>),
@@ -288,7 +288,7 @@ pub async fn plc(
 }
 
 /// Shows or hides a PLC in all messages, old ones too.
-#[utoipa::path(patch, path = "/v1/plcs/{plc_uuid}", operation_id = "plcs_activate", tag = "plcs", request_body = ActivateBody, params(
+#[utoipa::path(patch, path = "/v1/plcs/{plc_uuid}", operation_id = "plcs_activate", tag = "plcs", security((), ("bearer" = [])), request_body = ActivateBody, params(
     ("plc_uuid" = String, Path, description = "The PLC's id."),
 ), responses(
     (status = 200, description = "The PLC.", body = PlcShape),
@@ -313,7 +313,7 @@ pub async fn activate(
 }
 
 /// Deletes PLCs. Messages keep their ids and show nothing else of them.
-#[utoipa::path(delete, path = "/v1/plcs", operation_id = "plcs_delete", tag = "plcs", request_body = DeleteBody, responses(
+#[utoipa::path(delete, path = "/v1/plcs", operation_id = "plcs_delete", tag = "plcs", security((), ("bearer" = [])), request_body = DeleteBody, responses(
     (status = 200, description = "`{\"success\",\"message\",\"deleted_count\",\"failed_count\",\"errors\"}`"),
     (status = 400, description = "`REQUIRED_FIELD_MISSING` or `VALIDATION_ERROR`", body = RefusalShape),
     (status = 401, description = "`CHAT_ACCESS_DENIED`", body = RefusalShape),

@@ -18,7 +18,7 @@ fn kept(body: &Value) -> KeptAnswer {
 }
 
 /// Stops what is being written in a chat. The open stream ends with `cancelled`.
-#[utoipa::path(post, path = "/v1/chat/{chat_id}/cancel", operation_id = "plc_chat_cancel", tag = "plc chat", params(
+#[utoipa::path(post, path = "/v1/chat/{chat_id}/cancel", operation_id = "plc_chat_cancel", tag = "plc chat", security((), ("bearer" = [])), params(
     ("chat_id" = String, Path, description = "The chat's id."),
     ("user_id" = String, Query, description = "The client's own user."),
 ), responses(
@@ -53,7 +53,7 @@ pub async fn cancel(
 }
 
 /// Takes everything said in a chat away; the chat stays.
-#[utoipa::path(post, path = "/v1/chat/{chat_id}/clear", operation_id = "plc_chat_clear", tag = "plc chat", params(
+#[utoipa::path(post, path = "/v1/chat/{chat_id}/clear", operation_id = "plc_chat_clear", tag = "plc chat", security((), ("bearer" = [])), params(
     ("chat_id" = String, Path, description = "The chat's id."),
 ), responses(
     (status = 200, description = "`{\"type\":\"conversation_cleared\",\"message\"}`"),

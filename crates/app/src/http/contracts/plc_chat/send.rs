@@ -85,7 +85,7 @@ fn stored(sent: Once<Sending>) -> Result<(Sending, bool), Refusal> {
 }
 
 /// Sends a message and waits for the reply.
-#[utoipa::path(post, path = "/v1/chat/{chat_id}/message", operation_id = "plc_chat_message", tag = "plc chat", request_body = MessageBody, params(
+#[utoipa::path(post, path = "/v1/chat/{chat_id}/message", operation_id = "plc_chat_message", tag = "plc chat", security((), ("bearer" = [])), request_body = MessageBody, params(
     ("chat_id" = String, Path, description = "The chat's id: 1 to 50 of `A-Z a-z 0-9 . _ : -`. An unknown one opens a chat."),
 ), responses(
     (status = 200, description = "The reply.", body = ReplyShape),
@@ -142,7 +142,7 @@ pub fn failed(view: &TurnView) -> Refusal {
 ///
 /// Frames: `user_message`, `progress`, `ai_response_chunk`, and at the end `ai_response_complete`,
 /// `cancelled` or `error`; `heartbeat` every ten seconds. A reader that leaves stops nothing.
-#[utoipa::path(post, path = "/v1/chat/{chat_id}/stream", operation_id = "plc_chat_stream", tag = "plc chat", request_body = MessageBody, params(
+#[utoipa::path(post, path = "/v1/chat/{chat_id}/stream", operation_id = "plc_chat_stream", tag = "plc chat", security((), ("bearer" = [])), request_body = MessageBody, params(
     ("chat_id" = String, Path, description = "The chat's id. An unknown one opens a chat."),
 ), responses(
     (status = 200, description = "Frames.", content_type = "text/event-stream"),

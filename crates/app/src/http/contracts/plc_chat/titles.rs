@@ -17,7 +17,7 @@ pub struct TitleBody {
 }
 
 /// Makes a title of a message. No model is asked: the title is the beginning of the message.
-#[utoipa::path(post, path = "/v1/chat/generate-title", operation_id = "plc_chat_title", tag = "plc chat", request_body = TitleBody, responses(
+#[utoipa::path(post, path = "/v1/chat/generate-title", operation_id = "plc_chat_title", tag = "plc chat", security((), ("bearer" = [])), request_body = TitleBody, responses(
     (status = 200, description = "`{\"title\"}`"),
     (status = 400, description = "`REQUIRED_FIELD_MISSING` or `CHAT_MESSAGE_INVALID`", body = RefusalShape),
     (status = 401, description = "`CHAT_ACCESS_DENIED`", body = RefusalShape),
