@@ -37,7 +37,8 @@ const SENDERS: usize = 2;
 pub fn flat(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, BoxError> {
     let (short, long) = (Large::start(place, 1_000)?, Large::start(place, 1_000_000)?);
     let (mut pages, mut sends) = (Rounds::default(), Rounds::default());
-    (talk(&long, effort)?, talk(&short, effort)?);
+    talk(&long, effort)?;
+    talk(&short, effort)?;
     for number in 1..=effort.rounds {
         let (ours, theirs) = (talk(&long, effort)?, talk(&short, effort)?);
         eprintln!(

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 /// Time between two words.
@@ -27,8 +28,10 @@ impl Provider {
         std::thread::spawn(move || {
             runtime.block_on(async move {
                 let Ok(listener) = TcpListener::from_std(listener) else { return };
+                let mut talks = JoinSet::new();
                 while let Ok((stream, _)) = listener.accept().await {
-                    tokio::spawn(async move { talk(stream, words).await });
+                    talks.spawn(async move { talk(stream, words).await });
+                    while talks.try_join_next().is_some() {}
                 }
             });
         });

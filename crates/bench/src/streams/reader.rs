@@ -2,7 +2,8 @@
 
 use maru_domain::error::BoxError;
 use std::net::SocketAddr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::Instant;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -18,10 +19,10 @@ pub fn as_stream(request: &[u8]) -> Vec<u8> {
     text.replacen("\r\nHost:", "\r\nAccept: text/event-stream\r\nHost:", 1).into_bytes()
 }
 
-/// Microseconds of the day's clock, as the provider says them.
+/// Microseconds since this program first asked, as the provider says them: it is a thread of the same program.
 pub fn clock() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    u64::try_from(now.as_micros()).unwrap_or(0)
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    u64::try_from(FIRST.get_or_init(Instant::now).elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Reader {
