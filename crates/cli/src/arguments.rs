@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use maru_app::Overrides;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// The chat backend: accounts and tokens, rooms, durable history, streamed replies.
@@ -46,6 +47,9 @@ pub enum Command {
     /// PLCs and where they stand.
     #[command(subcommand)]
     Plc(PlcCommand),
+    /// Rooms, whoever owns them.
+    #[command(subcommand)]
+    Room(RoomCommand),
 }
 
 /// How to serve.
@@ -199,6 +203,51 @@ pub enum MastersCommand {
     },
     /// List plants, processes and lines.
     List,
+}
+
+/// What to do with rooms.
+#[derive(Subcommand)]
+pub enum RoomCommand {
+    /// List an account's rooms, the newest activity first.
+    List {
+        /// Whose. Must be said: there is no list of everybody's rooms.
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+        /// At most so many.
+        #[arg(long, value_name = "N", default_value = "50")]
+        limit: NonZeroUsize,
+    },
+    /// Show a room's fields and how many messages it holds.
+    Show {
+        /// Which, by its id or number.
+        room: String,
+    },
+    /// Show a room's newest messages, in the order in which they were said.
+    Messages {
+        /// Which, by its id or number.
+        room: String,
+        /// At most so many.
+        #[arg(long, value_name = "N", default_value = "50")]
+        limit: NonZeroUsize,
+    },
+    /// Print the whole conversation as lines of JSON: the room, then each message.
+    Export {
+        /// Which, by its id or number.
+        room: String,
+    },
+    /// End a room: it can be read, and nothing can be sent any more.
+    End {
+        /// Which, by its id or number.
+        room: String,
+    },
+    /// Delete a room for good, with its messages. A turn that runs ends.
+    Delete {
+        /// Which, by its id or number.
+        room: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 impl Arguments {

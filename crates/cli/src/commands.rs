@@ -6,9 +6,11 @@ pub mod key;
 pub mod migrate;
 pub mod plc;
 pub mod quote;
+pub mod room;
 pub mod serve;
 pub mod user;
 
+use crate::output::Output;
 use maru_app::Settings;
 use maru_app::wire::{Wired, wire};
 use maru_domain::accounts::User;
@@ -54,6 +56,17 @@ fn rule_in_words(rule: FieldRule) -> String {
         FieldRule::Email => "is not an e-mail address".to_owned(),
         FieldRule::Taken => "is taken".to_owned(),
     }
+}
+
+/// Asks a person, who types `answer` to confirm; a script must say `--yes`.
+fn confirmed(output: &Output, what: &str, question: &str, answer: &str) -> Result<bool, BoxError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(format!("deleting {what} cannot be undone; say --yes").into());
+    }
+    output.hint(question);
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line.trim() == answer)
 }
 
 /// Reads a password: typed blind at a terminal, or one line of standard input, without its end.

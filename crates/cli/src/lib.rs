@@ -56,5 +56,6 @@ async fn run(command: Command, settings: Settings, output: &Output) -> Result<Ex
         Command::Key(command) => commands::key::run(command, &settings, output).await,
         Command::Quote(command) => commands::quote::run(command, &settings, output).await,
         Command::Plc(command) => commands::plc::run(command, &settings, output).await,
+        Command::Room(command) => commands::room::run(command, &settings, output).await,
     }
 }

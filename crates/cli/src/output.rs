@@ -1,7 +1,7 @@
 //! How commands speak: lines for people, JSON for scripts, complaints to standard error.
 
 use serde_json::{Value, json};
-use std::io::{Write, stderr, stdout};
+use std::io::{BufWriter, ErrorKind, Write, stderr, stdout};
 
 /// How commands speak.
 pub struct Output {
@@ -21,6 +21,17 @@ impl Output {
             write(stdout(), format_args!("{value}\n"));
         } else if !text.is_empty() {
             write(stdout(), format_args!("{}\n", text.trim_end()));
+        }
+    }
+
+    /// Lines of JSON for whoever keeps them: what is kept must be whole, so a full disk is an error
+    /// here. A listener who has gone wanted no more.
+    pub fn lines(values: impl Iterator<Item = Value>) -> std::io::Result<()> {
+        let mut to = BufWriter::new(stdout().lock());
+        let written = values.map(|value| writeln!(to, "{value}")).collect::<std::io::Result<()>>();
+        match written.and_then(|()| to.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
         }
     }
 

@@ -1,13 +1,12 @@
 //! `maru user`
 
-use super::{in_words, open, read_password, user};
+use super::{confirmed, in_words, open, read_password, user};
 use crate::arguments::UserCommand;
 use crate::output::{Output, table};
 use maru_app::Settings;
 use maru_domain::accounts::{PasswordRule, Registration, User};
 use maru_domain::error::BoxError;
 use serde_json::{Value, json};
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// What an operator sets must be a fair password, whatever the contracts allow.
@@ -52,7 +51,9 @@ pub async fn run(command: UserCommand, settings: &Settings, output: &Output) -> 
         UserCommand::Enable { username } => set_active(&wired, &username, true, output).await?,
         UserCommand::Delete { username, yes } => {
             let found = user(&wired, &username).await?;
-            if !yes && !confirmed(output, &found)? {
+            let name = &found.username;
+            let question = format!("delete {name} with all rooms and messages? type the name to confirm: ");
+            if !yes && !confirmed(output, "an account", &question, name)? {
                 return Err("nothing was deleted".into());
             }
             accounts.delete(found.id).await.map_err(|fault| in_words(&fault))?;
@@ -77,17 +78,6 @@ async fn set_active(
     let state = if active { "enabled" } else { "disabled; tokens and keys stop working within seconds" };
     output.say(&shape(&found), &format!("{} is {state}", found.username));
     Ok(())
-}
-
-/// Asks a person; a script must say `--yes`.
-fn confirmed(output: &Output, user: &User) -> Result<bool, BoxError> {
-    if !std::io::stdin().is_terminal() {
-        return Err("deleting an account cannot be undone; say --yes".into());
-    }
-    output.hint(&format!("delete {} with all rooms and messages? type the name to confirm: ", user.username));
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line)?;
-    Ok(line.trim() == user.username)
 }
 
 fn shape(user: &User) -> Value {

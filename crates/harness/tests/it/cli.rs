@@ -2,6 +2,7 @@
 
 mod database;
 mod keys;
+mod rooms;
 mod settings;
 mod terminal;
 mod users;

@@ -1,6 +1,7 @@
 //! The arrows between the layers, from what cargo itself knows; `deny.toml` holds the same ones.
 
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What each of our crates may depend on among our crates, tests aside.
@@ -49,4 +50,27 @@ fn the_arrows_point_one_way() {
             }
         }
     }
+}
+
+/// To an operator every room is open. What the network can reach must not even know the word.
+#[test]
+fn only_the_command_line_makes_an_operator() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the directory of all crates");
+    let (mut seen, mut knowing) = (0, Vec::new());
+    let mut left: Vec<PathBuf> =
+        ARROWS.iter().map(|(name, _)| crates.join(name.trim_start_matches("maru-")).join("src")).collect();
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            left.extend(path.read_dir().expect("a directory").map(|entry| entry.expect("an entry").path()));
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            seen += 1;
+            let text = std::fs::read_to_string(&path).expect("a source file");
+            if text.contains("Operator") {
+                knowing.push(path.strip_prefix(crates).expect("a crate").display().to_string());
+            }
+        }
+    }
+    knowing.sort();
+    assert!(seen > 200, "{seen} files");
+    assert_eq!(knowing, ["cli/src/commands/room.rs", "domain/src/access.rs"]);
 }

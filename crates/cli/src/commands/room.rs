@@ -1,0 +1,133 @@
+//! `maru room`
+
+mod shapes;
+
+use super::{confirmed, in_words, open, user};
+use crate::arguments::RoomCommand;
+use crate::output::{Output, table};
+use maru_app::Settings;
+use maru_app::wire::Wired;
+use maru_domain::access::{Action, Actor, Authorized, Read, Write};
+use maru_domain::error::{BoxError, Fault};
+use maru_domain::ids::RoomRef;
+use maru_domain::messages::Message;
+use maru_domain::page::{MAX_LIMIT, Order, Page, PageRequest, Part};
+use maru_domain::rooms::Room;
+use maru_domain::rooms::ports::{RoomFields, RoomKey};
+use serde_json::Value;
+use std::process::ExitCode;
+
+/// Does what was asked with rooms.
+pub async fn run(command: RoomCommand, settings: &Settings, output: &Output) -> Result<ExitCode, BoxError> {
+    let wired = open(settings).await?;
+    match command {
+        RoomCommand::List { user, limit } => list(&wired, user.as_deref(), limit.get(), output).await?,
+        RoomCommand::Show { room } => {
+            let room: Authorized<Room, Read> = find(&wired, &room).await?;
+            let value = shapes::room(room.get());
+            output.say(&value, &shapes::fields(&value));
+        }
+        RoomCommand::Messages { room, limit } => messages(&wired, &room, limit.get(), output).await?,
+        RoomCommand::Export { room } => export(&wired, &room).await?,
+        RoomCommand::End { room } => end(&wired, &room, output).await?,
+        RoomCommand::Delete { room, yes } => delete(&wired, &room, yes, output).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn find<A: Action>(wired: &Wired, room: &str) -> Result<Authorized<Room, A>, BoxError> {
+    let named: RoomRef =
+        room.parse().map_err(|()| format!("{room:?} is no room's id (a UUID) and no room's number"))?;
+    // Whoever may read the settings and the database may see every room in it.
+    Ok(wired.services.rooms.find(&Actor::Operator, named).await.map_err(|fault| in_words(&fault))?)
+}
+
+async fn list(wired: &Wired, owner: Option<&str>, limit: usize, output: &Output) -> Result<(), BoxError> {
+    let Some(owner) = owner else {
+        return Err("say whose rooms with --user NAME; there is no list of everybody's rooms".into());
+    };
+    let owner = user(wired, owner).await?;
+    let rooms = &wired.services.rooms;
+    let (found, more) = newest(limit, RoomKey::of, |request| rooms.page(owner.id, request)).await?;
+    let rows: Vec<Vec<String>> = found.iter().map(shapes::row).collect();
+    let text = table(&["NUMBER", "ID", "KIND", "STATE", "MESSAGES", "LAST", "NAME"], &rows);
+    output.say(&Value::Array(found.iter().map(shapes::room).collect()), &text);
+    if more {
+        output.hint("there are more; say --limit N\n");
+    }
+    Ok(())
+}
+
+async fn messages(wired: &Wired, room: &str, limit: usize, output: &Output) -> Result<(), BoxError> {
+    let room: Authorized<Room, Read> = find(wired, room).await?;
+    let messages = &wired.services.messages;
+    let seq = |message: &Message| message.seq;
+    let (mut found, more) = newest(limit, seq, |request| messages.page(&room, request)).await?;
+    found.reverse();
+    let hidden = wired.services.plcs.hidden_in(&found).await.map_err(|fault| in_words(&fault))?;
+    let text: Vec<String> = found.iter().map(shapes::said).collect();
+    let value = found.iter().map(|message| shapes::message(message, &hidden)).collect();
+    output.say(&Value::Array(value), &text.join("\n\n"));
+    if more {
+        output.hint("there are older ones; say --limit N, or `maru room export`\n");
+    }
+    Ok(())
+}
+
+/// The newest items of a list, the newest first, and whether there are more.
+async fn newest<T, K: Copy, R>(
+    limit: usize,
+    key: impl Fn(&T) -> K,
+    read: impl Fn(PageRequest<K>) -> R,
+) -> Result<(Vec<T>, bool), BoxError>
+where
+    R: Future<Output = Result<Page<T>, Fault>>,
+{
+    let (mut found, mut part) = (Vec::new(), Part::Start);
+    loop {
+        let size = limit.saturating_sub(found.len()).min(MAX_LIMIT);
+        let page = read(PageRequest { limit: size, order: Order::Descending, part }).await;
+        let page = page.map_err(|fault| in_words(&fault))?;
+        found.extend(page.items);
+        match found.last() {
+            Some(last) if page.has_more && found.len() < limit => part = Part::After(key(last)),
+            _ => return Ok((found, page.has_more)),
+        }
+    }
+}
+
+/// Always in JSON: this is for keeping, and for programs.
+async fn export(wired: &Wired, room: &str) -> Result<(), BoxError> {
+    let room: Authorized<Room, Read> = find(wired, room).await?;
+    let said = wired.services.rooms.conversation(&room).await.map_err(|fault| in_words(&fault))?;
+    let hidden = wired.services.plcs.hidden_in(&said.messages).await.map_err(|fault| in_words(&fault))?;
+    let room = std::iter::once(shapes::line("room", shapes::room(&said.room)));
+    let messages =
+        said.messages.iter().map(|message| shapes::line("message", shapes::message(message, &hidden)));
+    Output::lines(room.chain(messages)).map_err(|error| format!("the export is not whole: {error}").into())
+}
+
+async fn end(wired: &Wired, room: &str, output: &Output) -> Result<(), BoxError> {
+    let room: Authorized<Room, Write> = find(wired, room).await?;
+    let fields = RoomFields { end: true, ..RoomFields::default() };
+    let ended = wired.services.rooms.change(&room, fields).await.map_err(|fault| in_words(&fault))?;
+    let since = ended.ended_at.map(|at| format!(" since {at:.0}")).unwrap_or_default();
+    output.say(&shapes::room(&ended), &format!("room {} is at its end{since}", ended.number));
+    Ok(())
+}
+
+async fn delete(wired: &Wired, room: &str, yes: bool, output: &Output) -> Result<(), BoxError> {
+    let room: Authorized<Room, Write> = find(wired, room).await?;
+    let (number, value) = (room.get().number, shapes::room(room.get()));
+    let question = format!(
+        "delete room {number} {:?} with its {} messages? type its number to confirm: ",
+        room.get().name,
+        room.get().message_count
+    );
+    if !yes && !confirmed(output, "a room", &question, &number.to_string())? {
+        return Err("nothing was deleted".into());
+    }
+    wired.services.rooms.delete(room).await.map_err(|fault| in_words(&fault))?;
+    output.say(&value, &format!("room {number} is deleted with everything said in it"));
+    Ok(())
+}
