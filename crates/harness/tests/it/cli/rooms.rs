@@ -137,6 +137,8 @@ async fn a_deleted_room_is_gone_with_its_running_turn(site: &Site) {
         let made = room(&user, json!({"model": format!("test/{model}")})).await;
         let path = format!("/v1/rooms/{}/messages", id(&made));
         let sent = user.post(&path).json(&json!({"content": "go"})).await.has_status(201).json();
+        let turn = sent["turn"]["id"].as_str().expect("a turn's id");
+        let reader = tokio::spawn(user.get(&format!("/v1/turns/{turn}/events")).into_future());
         until("the model is asked", || async { site.upstream.calls_of(&model).len() == 1 }).await;
 
         refused(site, &["room", "delete", &id(&made)], &format!("{}\n", number(&made)), "--yes");
@@ -145,16 +147,20 @@ async fn a_deleted_room_is_gone_with_its_running_turn(site: &Site) {
         assert_eq!(deleted["id"], made["id"]);
 
         user.get(&format!("/v1/rooms/{}", id(&made))).await.has_status(404);
-        let turn = sent["turn"]["id"].as_str().expect("a turn's id");
         user.get(&format!("/v1/turns/{turn}")).await.has_status(404);
         until("the model is left", || async { site.upstream.calls_of(&model)[0].end.is_some() }).await;
         let (_, how) = site.upstream.calls_of(&model)[0].end.expect("an end");
         assert_eq!(how, CallEnd::ClosedByClient);
+        // Who read it along is let go, and told of no end.
+        let read = reader.await.expect("a reader");
+        assert!(read.status == 200 && !read.text().contains("event: done"), "{read}");
         refused(site, &["room", "delete", &number(&made), "--yes"], "", "there is no such room");
     }
     // The server goes on.
     let next = room(&user, json!({})).await;
-    assert_eq!(send(&user, &next, "still there").await["reply"]["content"], "reply to: still there");
+    send(&user, &next, "still there").await;
+    let said = json(site, &["room", "messages", &id(&next)], "").ok().json();
+    assert_eq!(texts(&said), ["still there", "reply to: still there"]);
     let text = run(site, &["room", "delete", &number(&next), "--yes"], "");
     assert!(text.ok().out.contains("is deleted"), "{text}");
 }
