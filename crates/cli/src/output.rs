@@ -26,9 +26,9 @@ impl Output {
 
     /// Lines of JSON for whoever keeps them: what is kept must be whole, so a full disk is an error
     /// here. A listener who has gone wanted no more.
-    pub fn lines(values: impl Iterator<Item = Value>) -> std::io::Result<()> {
+    pub fn lines(mut values: impl Iterator<Item = Value>) -> std::io::Result<()> {
         let mut to = BufWriter::new(stdout().lock());
-        let written = values.map(|value| writeln!(to, "{value}")).collect::<std::io::Result<()>>();
+        let written = values.try_for_each(|value| writeln!(to, "{value}"));
         match written.and_then(|()| to.flush()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
             _ => Ok(()),
