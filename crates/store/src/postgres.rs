@@ -28,6 +28,8 @@ mod message_changes;
 mod messages;
 #[path = "shared/plcs.rs"]
 mod plcs;
+#[path = "shared/room_changes.rs"]
+mod room_changes;
 #[path = "shared/room_events.rs"]
 mod room_events;
 #[path = "shared/rooms.rs"]
