@@ -199,6 +199,7 @@ fn new_send(room: RoomId, lease: &Lease) -> NewSend {
         message_id: MessageId(Uuid::now_v7()),
         content: SAID.to_owned(),
         metadata: serde_json::Map::new(),
+        plc: None,
         turn_id: TurnId(Uuid::now_v7()),
         reply_id: MessageId(Uuid::now_v7()),
         model: None,
