@@ -194,11 +194,11 @@ async fn round(messages: &Arc<dyn MessageStore>, each: usize) -> Result<f64, Box
 #[expect(clippy::disallowed_methods, reason = "ids and times must only be new")]
 fn new_send(room: RoomId, lease: &Lease) -> NewSend {
     NewSend {
-        plc: None,
         target: SendTarget::Room(room),
         message_id: MessageId(Uuid::now_v7()),
         content: SAID.to_owned(),
         metadata: serde_json::Map::new(),
+        plc: None,
         turn_id: TurnId(Uuid::now_v7()),
         reply_id: MessageId(Uuid::now_v7()),
         model: None,

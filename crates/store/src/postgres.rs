@@ -30,6 +30,8 @@ mod messages;
 mod plcs;
 #[path = "shared/quotes.rs"]
 mod quotes;
+#[path = "shared/room_changes.rs"]
+mod room_changes;
 #[path = "shared/room_events.rs"]
 mod room_events;
 #[path = "shared/rooms.rs"]

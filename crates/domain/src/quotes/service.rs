@@ -115,7 +115,8 @@ impl Quotes {
             Once::KeyReused => return Ok(Once::KeyReused),
         };
         let sent = sending.sent.clone();
-        let asked = self.store.asked(sent.turn.id).await?.unwrap_or_default();
+        // The message is stored: a store that is away now is no reason to say that it is not.
+        let asked = self.store.asked(sent.turn.id).await.ok().flatten().unwrap_or_default();
         let replied = if !QuoteFlow::of(asked).gives_quote() {
             Replied::Pending(Box::new(sent))
         } else {

@@ -121,9 +121,9 @@ async fn deleting_uncovers_the_chat_before(site: &Site) {
     user.get(&format!("/api/chats/?session_id={session}")).await.is(200, &json!([]));
     // The chat before is the latest now, and it was ended: nothing to end, and the next message opens a third.
     user.end().await.is(404, &json!({"error": "No active chat session found to end."}));
-    let third = user.say("three").await;
+    let third = user.say("opens a third").await;
     third.has_status(201);
-    assert_eq!(site.prompts_for("three"), [["three"]]);
+    assert_eq!(site.prompts_for("opens a third"), [["opens a third"]]);
     // Deleting an older chat leaves the current one alone.
     user.delete(&first["chat_id"]).await.is(200, &deleted);
     user.say("four").await.has_status(200);
