@@ -138,6 +138,7 @@ async fn a_deleted_room_is_gone_with_its_running_turn(site: &Site) {
         let path = format!("/v1/rooms/{}/messages", id(&made));
         let sent = user.post(&path).json(&json!({"content": "go"})).await.has_status(201).json();
         let turn = sent["turn"]["id"].as_str().expect("a turn's id");
+        #[expect(clippy::disallowed_methods, reason = "the test awaits it")]
         let reader = tokio::spawn(user.get(&format!("/v1/turns/{turn}/events")).into_future());
         until("the model is asked", || async { site.upstream.calls_of(&model).len() == 1 }).await;
 
