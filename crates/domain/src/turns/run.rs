@@ -192,7 +192,10 @@ impl Run {
             if store.is_none() && self.transcript.unstored() > 0 {
                 store = Some(self.timer(CHECKPOINT_EVERY));
             }
-            if publish.is_none() && self.transcript.has_unpublished() {
+            if self.transcript.is_unheard() {
+                // Somebody waits for the first word; what follows is gathered.
+                self.publish().await;
+            } else if publish.is_none() && self.transcript.has_unpublished() {
                 publish = Some(self.timer(COALESCE));
             }
         }

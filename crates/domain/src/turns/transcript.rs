@@ -39,6 +39,11 @@ impl Transcript {
         self.published < self.text.len()
     }
 
+    /// True when there is text, and none of it was published yet.
+    pub(super) fn is_unheard(&self) -> bool {
+        self.deltas == 0 && self.has_unpublished()
+    }
+
     pub(super) fn unstored(&self) -> usize {
         self.text.len() - self.stored
     }

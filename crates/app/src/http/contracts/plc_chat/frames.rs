@@ -3,7 +3,7 @@
 use super::Refusal;
 use super::send::failed;
 use super::shapes::{CANCELLED, stamp};
-use actix_web_lab::sse::Data;
+use actix_sse::Data;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use jiff::tz::TimeZone;
