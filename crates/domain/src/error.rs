@@ -84,7 +84,7 @@ pub mod codes {
         UNKNOWN_MASTER "unknown_master" Invalid "a plant or process that is named is not there; send it first, or along";
         PLC_NOT_FOUND "plc_not_found" NotFound "there is no such PLC";
         BATCH_TOO_LARGE "batch_too_large" Invalid "a batch may have at most 1000 rows";
-        UNKNOWN_MODEL "unknown_model" Invalid "there is no such model; GET /v1/models lists them";
+        UNKNOWN_MODEL "unknown_model" Invalid "there is no such model; leave it out for the server's own";
         TOO_MANY_ATTEMPTS "too_many_attempts" TooMany "too many attempts; wait as long as Retry-After says";
         STORE_UNAVAILABLE "store_unavailable" Unavailable "the database is away; try again";
         OVERLOADED "overloaded" Unavailable "the server is busy; try again";

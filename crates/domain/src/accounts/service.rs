@@ -338,6 +338,8 @@ impl Accounts {
         let mut faults = Vec::new();
         check_password(new.expose_secret(), rule.min_chars, &mut faults);
         if !faults.is_empty() {
+            // There are two passwords here.
+            faults.iter_mut().for_each(|fault| fault.field = "new");
             return Err(Fault::fields(faults));
         }
         // Guessing here is guessing at a login: the same limit holds.

@@ -69,9 +69,9 @@ fn signed_in(status: StatusCode, done: Once<SignedIn>) -> Result<HttpResponse, P
 pub async fn logout(
     request: HttpRequest,
     state: web::Data<State>,
-    caller: Caller,
+    Asked(caller, body): Asked,
 ) -> Result<HttpResponse, Problem> {
-    let key = once::key(&request, &state, caller.id().to_string(), b"")?;
+    let key = once::key(&request, &state, caller.id().to_string(), &body.bytes)?;
     let act = async {
         let session = caller.session().ok_or_else(|| Fault::new(&codes::SESSION_NOT_FOUND))?;
         state.services.accounts.revoke_session(caller.id(), session).await?;

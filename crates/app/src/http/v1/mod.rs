@@ -18,5 +18,5 @@ mod shapes;
 pub mod stream;
 pub mod turns;
 
-pub use problem::Problem;
+pub use problem::{Problem, words as rule_words};
 pub use refusals::Refusals;

@@ -86,7 +86,8 @@ impl Problem {
     }
 }
 
-fn words(rule: FieldRule) -> (&'static str, String) {
+/// A rule's code and its words.
+pub fn words(rule: FieldRule) -> (&'static str, String) {
     match rule {
         FieldRule::Required => ("required", "must be there".to_owned()),
         FieldRule::Null => ("null", "must not be null".to_owned()),

@@ -125,11 +125,11 @@ pub async fn change(
 pub async fn end(
     request: HttpRequest,
     state: web::Data<State>,
-    caller: Caller,
     id: web::Path<String>,
+    Asked(caller, body): Asked,
 ) -> Result<HttpResponse, Problem> {
     let fields = RoomFields { end: true, ..RoomFields::default() };
-    changed_once(&request, &state, &caller, &id, fields).await
+    changed_once(&request, &state, &caller, &id, (fields, &body)).await
 }
 
 /// Deletes everything said in a room. A turn that runs ends first.
@@ -139,11 +139,11 @@ pub async fn end(
 pub async fn clear(
     request: HttpRequest,
     state: web::Data<State>,
-    caller: Caller,
     id: web::Path<String>,
+    Asked(caller, body): Asked,
 ) -> Result<HttpResponse, Problem> {
     let fields = RoomFields { clear: true, ..RoomFields::default() };
-    changed_once(&request, &state, &caller, &id, fields).await
+    changed_once(&request, &state, &caller, &id, (fields, &body)).await
 }
 
 async fn changed_once(
@@ -151,9 +151,9 @@ async fn changed_once(
     state: &State,
     caller: &Caller,
     id: &str,
-    fields: RoomFields,
+    (fields, body): (RoomFields, &Body),
 ) -> Result<HttpResponse, Problem> {
-    let key = once::key(request, state, caller.id().to_string(), b"")?;
+    let key = once::key(request, state, caller.id().to_string(), &body.bytes)?;
     let act = async { answers::kept(StatusCode::OK, &changed(state, caller, id, fields).await?) };
     once::repeatable(state, key, act).await
 }

@@ -7,6 +7,7 @@ use super::{Problem, answers, shapes};
 use crate::http::visitor::Visitor;
 use crate::http::{Connection, State};
 use actix_sse::{Data, Event, Sse};
+use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use futures_util::StreamExt;
@@ -103,6 +104,13 @@ pub fn respond(
     reader: Reader,
     events: BoxStream<'static, Data>,
 ) -> HttpResponse {
+    if request.method() == Method::HEAD {
+        // A stream without a body would never end.
+        return HttpResponse::Ok()
+            .content_type("text/event-stream")
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .finish();
+    }
     let (tell, told) = mpsc::channel(QUEUE);
     let open = Arc::new(());
     let pump = Pump {

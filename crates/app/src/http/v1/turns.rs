@@ -1,6 +1,6 @@
 //! Turns: look, follow, cancel, retry (contract §8).
 
-use super::caller::Caller;
+use super::caller::{Asked, Caller};
 use super::query::Query;
 use super::send::{self, Ask};
 use super::shapes::{self, SentShape, TurnShape};
@@ -84,10 +84,10 @@ fn place(text: &str, view: &TurnView) -> Result<TurnEventId, Problem> {
 pub async fn cancel(
     request: HttpRequest,
     state: web::Data<State>,
-    caller: Caller,
     id: web::Path<String>,
+    Asked(caller, body): Asked,
 ) -> Result<HttpResponse, Problem> {
-    let key = once::key(&request, &state, caller.id().to_string(), b"")?;
+    let key = once::key(&request, &state, caller.id().to_string(), &body.bytes)?;
     let act = async {
         let (view, room) = find(&state, &caller, &id).await?;
         let view = state.services.turns.cancel(&room, view.turn.id).await?;
@@ -105,10 +105,10 @@ pub async fn cancel(
 pub async fn retry(
     request: HttpRequest,
     state: web::Data<State>,
-    caller: Caller,
     id: web::Path<String>,
+    Asked(caller, body): Asked,
 ) -> Result<HttpResponse, Problem> {
-    let key = once::key(&request, &state, caller.id().to_string(), b"")?;
+    let key = once::key(&request, &state, caller.id().to_string(), &body.bytes)?;
     // Before the turn is looked for: the first arrival has put another in its place.
     if let Some(kept) = once::kept(&state, key.as_ref()).await? {
         return Ok(kept);

@@ -1,6 +1,6 @@
 //! The logs of rooms, made once for each version of a room.
 
-use super::shapes::{LogShape, iso, role};
+use super::shapes::{LogShape, iso, logged_at, role};
 use crate::http::State;
 use maru_domain::access::{Authorized, Read};
 use maru_domain::error::{Fault, codes};
@@ -49,7 +49,7 @@ async fn made(state: &State, conversation: &Conversation) -> Result<Box<RawValue
                 id: message.number,
                 role: role(message)?,
                 message: &message.content,
-                timestamp: iso(message.created_at, &state.zone),
+                timestamp: iso(logged_at(message), &state.zone),
                 chatroom: number,
             })
         })

@@ -68,9 +68,14 @@ pub fn role(message: &Message) -> Option<&'static str> {
     }
 }
 
-/// Whether a reply in this state is a log. Clients hang at an empty one.
+/// Whether a reply in this state is a log: once it is complete. Clients hang at an empty one.
 pub fn is_log(reply: MessageStatus, text: &str) -> bool {
-    matches!(reply, MessageStatus::Completed | MessageStatus::Interrupted) && !text.is_empty()
+    reply == MessageStatus::Completed && !text.is_empty()
+}
+
+/// When a message became a log: a reply when it was complete, which is later than its place was taken.
+pub fn logged_at(message: &Message) -> Timestamp {
+    if message.role == Role::Assistant { message.updated_at } else { message.created_at }
 }
 
 /// As Python's `isoformat` shows a time: microseconds, and no fraction when they are zero.

@@ -1,6 +1,6 @@
 //! Chats: open, list, rename, delete (contract §4.3).
 
-use super::fields::{Asked, Query};
+use super::fields::{Asked, Query, text_words};
 use super::refusal::RefusalShape;
 use super::shapes::{ChatShape, user_of};
 use super::{Refusal, chat_id};
@@ -47,7 +47,8 @@ pub fn open_room(public_id: String, title: CleanText, user_id: String) -> OpenRo
 }
 
 fn title(name: &str, text: String) -> Result<CleanText, Refusal> {
-    CleanText::bounded(text, TITLE_CHARS).map_err(|fault| Refusal::invalid(format!("{name}: {fault:?}")))
+    CleanText::bounded(text, TITLE_CHARS)
+        .map_err(|fault| Refusal::invalid(format!("{name} {}", text_words(&fault))))
 }
 
 /// Opens a chat.

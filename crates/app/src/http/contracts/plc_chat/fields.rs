@@ -10,7 +10,7 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{Error, FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use maru_domain::error::{Fault, codes};
-use maru_domain::text::CleanText;
+use maru_domain::text::{CleanText, TextFault};
 use serde_json::{Map, Value};
 
 /// The fields of a JSON body, and its bytes for a fingerprint.
@@ -69,7 +69,11 @@ impl Fields {
     pub fn message(&self) -> Result<CleanText, Refusal> {
         let text = text(self.values.get("message"), "message")?.ok_or_else(|| Refusal::missing("message"))?;
         CleanText::message(text).map_err(|fault| {
-            Refusal::new(StatusCode::BAD_REQUEST, Word::MessageInvalid, format!("message: {fault:?}"))
+            Refusal::new(
+                StatusCode::BAD_REQUEST,
+                Word::MessageInvalid,
+                format!("message {}", text_words(&fault)),
+            )
         })
     }
 
@@ -148,7 +152,8 @@ fn text(value: Option<&Value>, name: &str) -> Result<Option<String>, Refusal> {
 /// A text of at most so many characters.
 pub fn bounded(name: &str, text: String, max: usize) -> Result<String, Refusal> {
     let text = CleanText::bounded(text, max);
-    text.map(CleanText::into_string).map_err(|fault| Refusal::invalid(format!("{name}: {fault:?}")))
+    text.map(CleanText::into_string)
+        .map_err(|fault| Refusal::invalid(format!("{name} {}", text_words(&fault))))
 }
 
 /// The parameters of the query.
@@ -191,5 +196,14 @@ impl Query {
             Some("false") => Ok(Some(false)),
             Some(_) => Err(Refusal::invalid(name)),
         }
+    }
+}
+
+/// What a text must be, for the `detail` of a refusal.
+pub fn text_words(fault: &TextFault) -> String {
+    match fault {
+        TextFault::Blank => "must not be blank".to_owned(),
+        TextFault::TooLong(most) => format!("may have at most {most} characters"),
+        TextFault::Control => "must not hold control characters".to_owned(),
     }
 }

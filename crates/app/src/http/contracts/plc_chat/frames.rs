@@ -100,16 +100,16 @@ impl Frames {
                 let frame = json!({ "type": "cancelled", "message_id": self.reply_id, "content": CANCELLED });
                 self.waiting.push_back(frame);
             }
-            TurnStatus::Completed => self.complete(&view.reply),
-            TurnStatus::Interrupted if !view.reply.is_empty() => self.complete(&view.reply),
+            TurnStatus::Completed => self.complete(view),
             _ => return self.error(&failed(view), &view.reply),
         }
         self.over = true;
     }
 
-    fn complete(&mut self, reply: &str) {
-        self.catch_up(reply);
-        self.waiting.push_back(self.of_reply("ai_response_complete", reply));
+    fn complete(&mut self, view: &TurnView) {
+        self.catch_up(&view.reply);
+        self.sent_at = view.turn.finished_at.unwrap_or(self.sent_at);
+        self.waiting.push_back(self.of_reply("ai_response_complete", &view.reply));
     }
 
     fn error(&mut self, refusal: &Refusal, content: &str) {

@@ -2,6 +2,7 @@
 
 use crate::http::answer::{add_retry_after, log, status_of};
 use crate::http::body::BodyFault;
+use crate::http::v1::rule_words;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
@@ -177,7 +178,7 @@ impl Refusal {
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
-        let named = fault.fields.first().map(|field| format!("{}: {:?}", field.field, field.rule));
+        let named = fault.fields.first().map(|field| format!("{} {}", field.field, rule_words(field.rule).1));
         let mut refusal = Self::of_fault(status_of(fault.code), Word::of(&fault), fault);
         if let Some(named) = named {
             refusal.shape.detail = named;

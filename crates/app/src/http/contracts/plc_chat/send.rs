@@ -120,7 +120,6 @@ fn reply(state: &State, view: &TurnView) -> Result<ReplyShape, Refusal> {
     let (kind, content) = match view.turn.status {
         TurnStatus::Cancelled => ("cancelled", CANCELLED.to_owned()),
         TurnStatus::Completed => ("ai_response", view.reply.clone()),
-        TurnStatus::Interrupted if !view.reply.is_empty() => ("ai_response", view.reply.clone()),
         _ => return Err(failed(view)),
     };
     Ok(ReplyShape {
@@ -128,7 +127,7 @@ fn reply(state: &State, view: &TurnView) -> Result<ReplyShape, Refusal> {
         message_id: view.turn.reply_id.to_string(),
         content,
         user_id: "ai",
-        timestamp: stamp(view.turn.created_at, &state.zone),
+        timestamp: stamp(view.turn.finished_at.unwrap_or(view.turn.created_at), &state.zone),
     })
 }
 

@@ -117,18 +117,21 @@ pub struct HistoryMessageShape {
 }
 
 impl HistoryMessageShape {
-    /// A message with everything in it, whatever must be hidden later. `None` for a reply that says
-    /// nothing yet, or never did.
+    /// A message with everything in it, whatever must be hidden later. `None` for a reply that is not
+    /// complete: it is none yet, or its model failed.
     fn whole(message: &Message, zone: &TimeZone) -> Option<Self> {
         let cancelled = message.status == MessageStatus::Cancelled;
-        if message.role == Role::Assistant && message.content.is_empty() && !cancelled {
+        let complete = message.status == MessageStatus::Completed && !message.content.is_empty();
+        if message.role == Role::Assistant && !complete && !cancelled {
             return None;
         }
+        // A reply was made when it ended, not when its place was taken.
+        let made_at = if message.role == Role::Assistant { message.updated_at } else { message.created_at };
         let shown = message.plc.as_ref().and_then(|plc| plc.shown(&Hidden::none()).cloned());
         Some(Self {
             role: if cancelled { Role::System.as_str() } else { message.role.as_str() },
             content: if cancelled { CANCELLED.to_owned() } else { message.content.clone() },
-            timestamp: stamp(message.created_at, zone),
+            timestamp: stamp(made_at, zone),
             cancelled,
             message_id: message.id.to_string(),
             plc_uuid: message.plc.as_ref().map(|plc| plc.uuid.0.clone()),

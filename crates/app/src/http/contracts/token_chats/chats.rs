@@ -11,7 +11,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use maru_domain::access::{Authorized, Read, Write};
 use maru_domain::error::{Fault, codes};
-use maru_domain::ids::{RoomRef, TurnId};
+use maru_domain::ids::{MessageId, RoomRef, TurnId};
 use maru_domain::messages::SendRequest;
 use maru_domain::messages::ports::{EditTarget, Sent};
 use maru_domain::once::{Once, OnceKey};
@@ -241,7 +241,15 @@ pub async fn edit(
     let room: Authorized<Room, Write> = find(&state, &caller, chat_id, "Chat not found.").await?;
     let missing = || Refusal::error(StatusCode::NOT_FOUND, "Message not found.");
     let turn: TurnId = message_id.parse().map_err(|_| missing())?;
-    match state.services.messages.edit(&room, EditTarget::Turn(turn), content).await {
+    // What nobody was asked to answer has no turn, and is shown here under its own id.
+    let messages = &state.services.messages;
+    let edited = match messages.edit(&room, EditTarget::Turn(turn), content.clone()).await {
+        Err(fault) if *fault.code == codes::MESSAGE_NOT_FOUND => {
+            messages.edit(&room, EditTarget::Message(MessageId(turn.0)), content).await
+        }
+        edited => edited,
+    };
+    match edited {
         Ok(_) => Ok(HttpResponse::Ok().json(json!({ "message": "Message updated successfully" }))),
         Err(fault) if *fault.code == codes::MESSAGE_NOT_FOUND => Err(missing()),
         Err(fault) => Err(fault.into()),

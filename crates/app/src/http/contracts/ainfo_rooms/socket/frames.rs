@@ -1,6 +1,6 @@
 //! The frames of a conversation (contract §2.3).
 
-use super::super::shapes::{iso, role};
+use super::super::shapes::{iso, logged_at, role};
 use jiff::tz::TimeZone;
 use maru_domain::error::{Fault, codes};
 use maru_domain::messages::Message;
@@ -31,7 +31,7 @@ pub fn read(text: &str) -> Result<CleanText, &'static str> {
 /// A log; `None` for a message that is none.
 pub fn past(message: &Message) -> Option<String> {
     let role = role(message)?;
-    let timestamp = iso(message.created_at, &TimeZone::UTC);
+    let timestamp = iso(logged_at(message), &TimeZone::UTC);
     Some(json!({ "role": role, "message": message.content, "timestamp": timestamp }).to_string())
 }
 

@@ -13,10 +13,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// The largest message, in one frame or in several.
-const MESSAGE_BYTES: usize = 64 * 1024;
+const MESSAGE_BYTES: usize = 1024 * 1024;
 /// The bytes that may come before a message is whole: the message, the heads of its frames, and what
 /// was read together with it.
-const ALLOWANCE: usize = 4 * MESSAGE_BYTES;
+const ALLOWANCE: usize = 2 * MESSAGE_BYTES;
 
 /// How many bytes may still come before the next message.
 #[derive(Clone)]
