@@ -133,8 +133,8 @@ fn delays(address: SocketAddr, requests: Vec<Vec<u8>>) -> Result<Delays, BoxErro
         let mut tasks = JoinSet::new();
         for (number, request) in requests.into_iter().enumerate() {
             tasks.spawn(async move {
-                // Spread over a token's time: nobody's clients begin all at once.
-                tokio::time::sleep(Duration::from_micros(number as u64 * 100)).await;
+                // Spread over two thirds of a reply: nobody's clients begin all at once.
+                tokio::time::sleep(Duration::from_millis(number as u64 * 10)).await;
                 Reader::open(address, &request).await?.delays(WORDS).await
             });
         }

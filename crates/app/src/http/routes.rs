@@ -136,19 +136,40 @@ pub fn table() -> Vec<Entry> {
 }
 
 /// Registers the table, and an answer for everything that is not in it.
+///
+/// actix looks at one route after the other, and one with a place for an id costs a regular expression.
+/// Those are gathered under the words before the first id, so that a request meets only its neighbours.
 pub fn configure(app: &mut web::ServiceConfig) {
     let mut paths: BTreeMap<&'static str, Vec<Entry>> = BTreeMap::new();
     for entry in table() {
         paths.entry(entry.path).or_default().push(entry);
     }
-    for (path, entries) in paths {
-        app.service(resource(path, entries));
+    let mut scopes: BTreeMap<String, Vec<Resource>> = BTreeMap::new();
+    for (path, entries) in &paths {
+        for form in forms(path) {
+            match form.split_once("/{") {
+                Some((words, rest)) => {
+                    let resource = resource(&format!("/{{{rest}"), entries);
+                    scopes.entry(words.to_owned()).or_default().push(resource);
+                }
+                None => drop(app.service(resource(&form, entries))),
+            }
+        }
+    }
+    let mut scopes: Vec<_> = scopes.into_iter().collect();
+    // The longest words first: a scope keeps what begins with its own.
+    scopes.sort_by_key(|(words, _)| std::cmp::Reverse(words.len()));
+    for (words, resources) in scopes {
+        app.service(
+            resources.into_iter().fold(web::scope(&words), |scope, resource| scope.service(resource)),
+        );
     }
     app.default_service(web::to(unknown_path));
 }
 
-fn resource(path: &'static str, entries: Vec<Entry>) -> Resource {
-    let mut resource = web::resource(forms(path));
+/// A path with and without a slash at its end (contract §0.2).
+fn resource(path: &str, entries: &[Entry]) -> Resource {
+    let mut resource = web::resource(vec![path.to_owned(), format!("{path}/")]);
     let mut allowed: Vec<&str> = Vec::new();
     let contract = entries.first().map_or(Contract::Native, |entry| entry.contract);
     for entry in entries {
@@ -174,12 +195,12 @@ fn resource(path: &'static str, entries: Vec<Entry>) -> Resource {
     }))
 }
 
-/// The forms of a path that are served: with and without a slash, and for the AInfo rooms under
-/// `/api/v1` too, where the original has them as well (contract §0.1, §0.2).
+/// The forms of a path that are served: the AInfo rooms stand under `/api/v1` too, where the original
+/// has them as well (contract §0.1).
 fn forms(path: &str) -> Vec<String> {
-    let mut forms = vec![path.to_owned(), format!("{path}/")];
+    let mut forms = vec![path.to_owned()];
     if path.starts_with("/chatbot/") {
-        forms.extend([format!("/api/v1{path}"), format!("/api/v1{path}/")]);
+        forms.push(format!("/api/v1{path}"));
     }
     forms
 }

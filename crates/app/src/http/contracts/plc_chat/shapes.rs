@@ -117,12 +117,12 @@ pub struct HistoryMessageShape {
 }
 
 impl HistoryMessageShape {
-    /// A message with everything in it, whatever must be hidden later. `None` for a reply that is not
-    /// complete: it is none yet, or its model failed.
+    /// A message with everything in it, whatever must be hidden later. `None` for a reply that says
+    /// nothing yet, or that was broken off: half an answer is none.
     fn whole(message: &Message, zone: &TimeZone) -> Option<Self> {
         let cancelled = message.status == MessageStatus::Cancelled;
-        let complete = message.status == MessageStatus::Completed && !message.content.is_empty();
-        if message.role == Role::Assistant && !complete && !cancelled {
+        let broken = matches!(message.status, MessageStatus::Interrupted | MessageStatus::Failed);
+        if message.role == Role::Assistant && !cancelled && (broken || message.content.is_empty()) {
             return None;
         }
         // A reply was made when it ended, not when its place was taken.
