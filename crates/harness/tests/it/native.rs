@@ -1,6 +1,7 @@
 //! The native API over HTTP (contract §8), on both databases.
 
 mod accounts;
+mod actions;
 mod events;
 mod messages;
 mod pages;

@@ -67,7 +67,11 @@ fn codes_of(verb: &Method, path: &str, policy: Policy, body: bool) -> Vec<&'stat
         found.extend([&codes::INVALID_IDEMPOTENCY_KEY, &codes::IDEMPOTENCY_KEY_REUSED]);
     }
     if body {
-        found.extend([&codes::INVALID_REQUEST, &codes::INVALID_JSON, &codes::UNSUPPORTED_MEDIA_TYPE]);
+        found.push(&codes::INVALID_REQUEST);
+    }
+    // An action without fields reads its body too: a client that sends nonsense has made a mistake.
+    if body || *verb == Method::POST {
+        found.extend([&codes::INVALID_JSON, &codes::UNSUPPORTED_MEDIA_TYPE]);
         found.extend([&codes::BODY_TOO_LARGE, &codes::BODY_TOO_SLOW]);
     }
     let named = [
