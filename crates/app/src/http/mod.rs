@@ -10,6 +10,7 @@ mod credentials;
 mod once;
 mod openapi;
 mod operator;
+mod page_place;
 mod plc_pages;
 pub mod routes;
 mod state;

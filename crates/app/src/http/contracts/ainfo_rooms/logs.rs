@@ -7,13 +7,12 @@ use maru_domain::error::{Fault, codes};
 use maru_domain::ids::RoomId;
 use maru_domain::rooms::Room;
 use maru_domain::rooms::ports::Conversation;
-use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::slice;
 use std::sync::Arc;
 
 /// The finished list of a room's logs.
-pub async fn of_one(state: &State, room: &Authorized<Room, Read>) -> Result<Box<RawValue>, Fault> {
+pub async fn of_one(state: &State, room: &Authorized<Room, Read>) -> Result<Arc<[u8]>, Fault> {
     let mut logs = of_all(state, slice::from_ref(room)).await?;
     logs.remove(&room.get().id).ok_or_else(|| Fault::new(&codes::ROOM_NOT_FOUND))
 }
@@ -23,13 +22,13 @@ pub async fn of_one(state: &State, room: &Authorized<Room, Read>) -> Result<Box<
 pub async fn of_all(
     state: &State,
     rooms: &[Authorized<Room, Read>],
-) -> Result<HashMap<RoomId, Box<RawValue>>, Fault> {
+) -> Result<HashMap<RoomId, Arc<[u8]>>, Fault> {
     let mut logs = HashMap::with_capacity(rooms.len());
     let mut missing = Vec::new();
     for room in rooms {
         let Room { id, version, .. } = *room.get();
         match state.services.pages.get(key(id, version)).await {
-            Some(page) => drop(logs.insert(id, raw(&page)?)),
+            Some(page) => drop(logs.insert(id, page)),
             None => missing.push(room),
         }
     }
@@ -39,7 +38,7 @@ pub async fn of_all(
     Ok(logs)
 }
 
-async fn made(state: &State, conversation: &Conversation) -> Result<Box<RawValue>, Fault> {
+async fn made(state: &State, conversation: &Conversation) -> Result<Arc<[u8]>, Fault> {
     let Room { id, number, version, .. } = conversation.room;
     let logs: Vec<LogShape<'_>> = conversation
         .messages
@@ -54,20 +53,13 @@ async fn made(state: &State, conversation: &Conversation) -> Result<Box<RawValue
             })
         })
         .collect();
-    let page: Arc<[u8]> = Arc::from(serde_json::to_vec(&logs).map_err(broken)?);
+    let page = serde_json::to_vec(&logs).map_err(|error| Fault::new(&codes::INTERNAL).caused_by(error))?;
+    let page: Arc<[u8]> = Arc::from(page);
     state.services.pages.put(key(id, version), Arc::clone(&page)).await;
-    raw(&page)
+    Ok(page)
 }
 
 /// The key carries the room's version, so a page cannot be stale.
 fn key(room: RoomId, version: i64) -> String {
     format!("ainfo_rooms:1:{room}:{version}")
-}
-
-fn raw(page: &[u8]) -> Result<Box<RawValue>, Fault> {
-    serde_json::from_slice(page).map_err(broken)
-}
-
-fn broken(error: serde_json::Error) -> Fault {
-    Fault::new(&codes::INTERNAL).caused_by(error)
 }

@@ -3,6 +3,7 @@
 use super::super::drf::{Phrase, TextRule};
 use super::shapes::{DEFAULT_TITLE, LogShape, RoomBody, RoomShape};
 use super::{Asked, Caller, Fields, Refusal, logs as room_logs};
+use crate::http::page_place::{PageList, write_with_page};
 use crate::http::{State, once};
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
@@ -13,9 +14,7 @@ use maru_domain::once::Once;
 use maru_domain::rooms::ports::RoomFields;
 use maru_domain::rooms::{OpenRoom, Room, RoomKind, TurnPolicy};
 use maru_domain::text::{CleanText, TextFault};
-use serde::Serialize;
 use serde_json::Map;
-use serde_json::value::RawValue;
 
 /// The longest title (contract §0.9).
 const TITLE_CHARS: usize = 100;
@@ -31,15 +30,13 @@ pub async fn list(state: web::Data<State>, caller: Caller) -> Result<HttpRespons
     rooms.sort_by_key(|room| std::cmp::Reverse((room.get().created_at, room.get().number)));
     let mut logs = room_logs::of_all(&state, &rooms).await?;
     let user = caller.user().number;
-    let shapes: Vec<RoomShape<'_>> = rooms
-        .iter()
-        .filter_map(|room| {
-            // Without logs: deleted since the rooms were read.
-            let logs = logs.remove(&room.get().id)?;
-            Some(RoomShape::new(room.get(), user, logs, &state.zone))
-        })
-        .collect();
-    json(StatusCode::OK, &shapes)
+    let mut list = PageList::default();
+    for room in &rooms {
+        // Without logs: deleted since the rooms were read.
+        let Some(logs) = logs.remove(&room.get().id) else { continue };
+        list.push(&RoomShape::new(room.get(), user, &state.zone), &logs)?;
+    }
+    Ok(json(StatusCode::OK, list.into_json()))
 }
 
 /// Opens a room.
@@ -70,14 +67,8 @@ pub async fn create(
             Once::KeyReused => return Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
         };
     // The answer of a first arrival, which found the room empty.
-    let shape = RoomShape::new(
-        &room,
-        caller.user().number,
-        RawValue::from_string("[]".to_owned()).map_err(broken)?,
-        &state.zone,
-    );
-    let response =
-        once::keep(&state, key, StatusCode::CREATED, serde_json::to_vec(&shape).map_err(broken)?).await;
+    let body = written(&state, &caller, &room, b"[]")?;
+    let response = once::keep(&state, key, StatusCode::CREATED, body).await;
     Ok(if replayed { once::replayed(response) } else { response })
 }
 
@@ -197,13 +188,20 @@ pub async fn logs(
     pk: web::Path<String>,
 ) -> Result<HttpResponse, Refusal> {
     let room: Authorized<Room, Read> = find(&state, &caller.actor(), room_ref(&pk)?).await?;
-    json(StatusCode::OK, &room_logs::of_one(&state, &room).await?)
+    Ok(json(StatusCode::OK, room_logs::of_one(&state, &room).await?.to_vec()))
 }
 
 async fn shown(state: &State, caller: &Caller, id: RoomRef) -> Result<HttpResponse, Refusal> {
     let room: Authorized<Room, Read> = find(state, &caller.actor(), id).await?;
     let logs = room_logs::of_one(state, &room).await?;
-    json(StatusCode::OK, &RoomShape::new(room.get(), caller.user().number, logs, &state.zone))
+    Ok(json(StatusCode::OK, written(state, caller, room.get(), &logs)?))
+}
+
+/// A room of the caller's with its finished logs.
+fn written(state: &State, caller: &Caller, room: &Room, logs: &[u8]) -> Result<Vec<u8>, Fault> {
+    let mut body = Vec::new();
+    write_with_page(&mut body, &RoomShape::new(room, caller.user().number, &state.zone), logs)?;
+    Ok(body)
 }
 
 /// The title of a body, if it has one.
@@ -240,11 +238,6 @@ async fn find<A: Action>(state: &State, actor: &Actor, id: RoomRef) -> Result<Au
     Ok(state.services.rooms.find(actor, id).await?)
 }
 
-fn json(status: StatusCode, shape: &impl Serialize) -> Result<HttpResponse, Refusal> {
-    let body = serde_json::to_vec(shape).map_err(broken)?;
-    Ok(HttpResponse::build(status).content_type("application/json").body(body))
-}
-
-fn broken(error: serde_json::Error) -> Refusal {
-    Fault::new(&codes::INTERNAL).caused_by(error).into()
+fn json(status: StatusCode, body: Vec<u8>) -> HttpResponse {
+    HttpResponse::build(status).content_type("application/json").body(body)
 }

@@ -1,11 +1,11 @@
 //! What goes over the wire, and how times look there (contract §0.5, §2.1).
 
+use crate::http::page_place::PagePlace;
 use jiff::tz::TimeZone;
 use maru_domain::clock::Timestamp;
 use maru_domain::messages::{Message, MessageStatus, Role};
 use maru_domain::rooms::Room;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 /// The title of a room that has none: clients rename a room of this title after the first answer.
@@ -26,7 +26,7 @@ pub struct RoomShape<'r> {
     pub id: i64,
     /// The logs, oldest first.
     #[schema(value_type = Vec<LogShape>)]
-    pub chatlogs: Box<RawValue>,
+    pub chatlogs: PagePlace,
     /// The owner's number.
     pub user: i64,
     /// The room's name.
@@ -36,10 +36,10 @@ pub struct RoomShape<'r> {
 }
 
 impl<'r> RoomShape<'r> {
-    /// A room of this user's with its finished logs.
-    pub fn new(room: &'r Room, user: i64, chatlogs: Box<RawValue>, zone: &TimeZone) -> Self {
+    /// A room of this user's, and where its logs go.
+    pub fn new(room: &'r Room, user: i64, zone: &TimeZone) -> Self {
         let title = if room.name.is_empty() { DEFAULT_TITLE } else { &room.name };
-        Self { id: room.number, chatlogs, user, title, created_at: iso(room.created_at, zone) }
+        Self { id: room.number, chatlogs: PagePlace, user, title, created_at: iso(room.created_at, zone) }
     }
 }
 

@@ -2,10 +2,9 @@
 
 use super::super::drf::Phrase;
 use super::conversation;
-use super::shapes::{
-    ChatBody, ChatShape, EditBody, EndedShape, ListedChatShape, TurnsPlace, local, write_with_turns,
-};
+use super::shapes::{ChatBody, ChatShape, EditBody, EndedShape, ListedChatShape, local};
 use super::{Asked, Caller, Fields, Refusal};
+use crate::http::page_place::{PageList, PagePlace, write_with_page};
 use crate::http::{State, once};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -131,7 +130,7 @@ async fn chat_after(
 
 fn chat(caller: &Caller, room: &Room, turns: &[u8]) -> Result<Vec<u8>, Refusal> {
     let mut body = Vec::new();
-    write_with_turns(&mut body, &ChatShape::new(room, caller.user().number), turns)?;
+    write_with_page(&mut body, &ChatShape::new(room, caller.user().number), turns)?;
     Ok(body)
 }
 
@@ -169,7 +168,7 @@ pub async fn list(
     state: web::Data<State>,
     caller: Caller,
 ) -> Result<HttpResponse, Refusal> {
-    let mut body = b"[".to_vec();
+    let mut chats = PageList::default();
     for room in rooms(&state, &caller, session_id(request.query_string())).await? {
         let turns = match conversation::rendered(&state, &room).await {
             Ok(turns) => turns,
@@ -184,15 +183,11 @@ pub async fn list(
             start_time: local(room.created_at, &state.token_chats_zone),
             end_time: room.ended_at.map(|at| local(at, &state.token_chats_zone)),
             session_id: room.id.0,
-            conversation: TurnsPlace,
+            conversation: PagePlace,
         };
-        if body.len() > 1 {
-            body.push(b',');
-        }
-        write_with_turns(&mut body, &chat, &turns)?;
+        chats.push(&chat, &turns)?;
     }
-    body.push(b']');
-    Ok(HttpResponse::Ok().content_type("application/json").body(body))
+    Ok(HttpResponse::Ok().content_type("application/json").body(chats.into_json()))
 }
 
 /// The session that the list is limited to: the last of that name, as Django reads it; an empty one is none.

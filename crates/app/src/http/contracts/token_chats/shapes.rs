@@ -1,11 +1,11 @@
 //! What goes over the wire, and how times look there (contract §0.5, §1).
 
+use crate::http::page_place::PagePlace;
 use jiff::tz::TimeZone;
 use maru_domain::accounts::User;
 use maru_domain::clock::Timestamp;
-use maru_domain::error::{Fault, codes};
 use maru_domain::rooms::Room;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -95,7 +95,7 @@ pub struct ChatShape {
     pub user_id: i64,
     /// All turns, oldest first.
     #[schema(value_type = Vec<TurnShape>)]
-    pub conversation: TurnsPlace,
+    pub conversation: PagePlace,
     /// `2024-10-24T22:47:26.507862Z`
     pub start_time: String,
     /// Null while the session is open.
@@ -110,7 +110,7 @@ impl ChatShape {
         Self {
             chat_id: room.number,
             user_id,
-            conversation: TurnsPlace,
+            conversation: PagePlace,
             start_time: utc(room.created_at),
             end_time: room.ended_at.map(utc),
             session_identifier: room.id.0,
@@ -133,34 +133,7 @@ pub struct ListedChatShape {
     pub session_id: Uuid,
     /// All turns, oldest first.
     #[schema(value_type = Vec<TurnShape>)]
-    pub conversation: TurnsPlace,
-}
-
-/// Where the finished turns of a conversation are put in: they are JSON already, and long, so that
-/// writing them anew for each answer would cost more than everything else.
-#[derive(Clone, Copy)]
-pub struct TurnsPlace;
-
-/// A string that nothing else in these shapes can be: they hold numbers, times and ids.
-const PLACE: &str = "turns";
-
-impl Serialize for TurnsPlace {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(PLACE)
-    }
-}
-
-/// Writes a shape that has a [`TurnsPlace`], with the turns in it.
-pub fn write_with_turns(out: &mut Vec<u8>, shape: &impl Serialize, turns: &[u8]) -> Result<(), Fault> {
-    let json = serde_json::to_string(shape).map_err(|error| Fault::new(&codes::INTERNAL).caused_by(error))?;
-    let (head, tail) = json
-        .split_once(&format!("{PLACE:?}"))
-        .ok_or_else(|| Fault::new(&codes::INTERNAL).detail("a shape without a place for its turns"))?;
-    out.reserve(json.len() + turns.len());
-    out.extend_from_slice(head.as_bytes());
-    out.extend_from_slice(turns);
-    out.extend_from_slice(tail.as_bytes());
-    Ok(())
+    pub conversation: PagePlace,
 }
 
 /// What ending answers.
@@ -198,24 +171,6 @@ pub fn utc(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn turns_stand_where_the_shape_has_them() {
-        #[derive(Serialize)]
-        struct Shape {
-            before: u8,
-            conversation: TurnsPlace,
-            after: Option<u8>,
-        }
-        let mut out = b"[".to_vec();
-        let shape = Shape { before: 1, conversation: TurnsPlace, after: None };
-        write_with_turns(&mut out, &shape, br#"[{"You":"\"turns\""}]"#).unwrap();
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            r#"[{"before":1,"conversation":[{"You":"\"turns\""}],"after":null}"#
-        );
-        assert!(write_with_turns(&mut Vec::new(), &"no place", b"[]").is_err());
-    }
 
     #[test]
     fn times_look_as_the_contract_shows_them() {
