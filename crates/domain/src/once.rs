@@ -2,7 +2,7 @@
 //! (contract §0.10, ADR 0004).
 
 use crate::clock::Timestamp;
-use crate::error::StoreError;
+use crate::error::{Fault, StoreError, codes};
 use async_trait::async_trait;
 use std::time::Duration;
 
@@ -40,6 +40,18 @@ impl<T> Once<T> {
         match self {
             Self::Done(value) | Self::Replayed(value) => Some(value),
             Self::KeyReused => None,
+        }
+    }
+
+    /// What was made, and whether it was made before.
+    ///
+    /// # Errors
+    /// `IDEMPOTENCY_KEY_REUSED`
+    pub fn made(self) -> Result<(T, bool), Fault> {
+        match self {
+            Self::Done(value) => Ok((value, false)),
+            Self::Replayed(value) => Ok((value, true)),
+            Self::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
         }
     }
 

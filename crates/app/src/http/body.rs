@@ -3,7 +3,7 @@
 
 use super::State;
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
 use std::time::Duration;
@@ -19,6 +19,19 @@ pub enum BodyFault {
     Broken,
     /// Compressed; maru reads plain bodies only, so that a small body is small.
     Encoded,
+}
+
+/// What a body says that it is, without parameters; empty when it does not say.
+#[must_use]
+pub fn media_type(request: &HttpRequest) -> &str {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim()
+}
+
+/// True for a body that says that it is JSON.
+#[must_use]
+pub fn says_json(request: &HttpRequest) -> bool {
+    media_type(request).eq_ignore_ascii_case("application/json")
 }
 
 /// Reads a whole body.

@@ -2,6 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
+use maru_domain::error::{Fault, codes};
 
 /// Why there is no usable key. Each contract has its own words for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,15 @@ pub enum NoKey {
     Empty,
     /// More than one word behind the scheme.
     Spaces,
+}
+
+impl From<NoKey> for Fault {
+    fn from(why: NoKey) -> Self {
+        Self::new(match why {
+            NoKey::Missing => &codes::NOT_AUTHENTICATED,
+            NoKey::Several | NoKey::Unreadable | NoKey::Empty | NoKey::Spaces => &codes::INVALID_TOKEN,
+        })
+    }
 }
 
 /// The key behind `Token` or `Bearer`, in any case.

@@ -66,9 +66,7 @@ fn shown(request: &HttpRequest) -> Result<Option<String>, Fault> {
         Ok(key) => Ok(Some(key.to_owned())),
         Err(NoKey::Missing) if wants_events(request) => Ok(credentials::of_query(request)),
         Err(NoKey::Missing) => Ok(None),
-        Err(NoKey::Several | NoKey::Unreadable | NoKey::Empty | NoKey::Spaces) => {
-            Err(Fault::new(&codes::INVALID_TOKEN))
-        }
+        Err(unusable) => Err(unusable.into()),
     }
 }
 

@@ -53,7 +53,8 @@ fn row(quote: &Quote) -> Vec<String> {
     ]
 }
 
-fn shape(quote: &Quote) -> Value {
+/// A quote as JSON, wherever one is shown.
+pub fn shape(quote: &Quote) -> Value {
     json!({
         "id": quote.id.to_string(),
         "text": quote.text,

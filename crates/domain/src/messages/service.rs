@@ -13,7 +13,6 @@ use crate::ids::{Ids, MessageId, RoomId, TurnId, UserId};
 use crate::once::{Once, OnceKey};
 use crate::page::{Order, Page, PageRequest, Part};
 use crate::plcs::PlcUuid;
-use crate::rooms::ports::NewRoom;
 use crate::rooms::{OpenRoom, Room};
 use crate::text::CleanText;
 use crate::turns::ports::{Claimed, Models};
@@ -107,18 +106,7 @@ impl Messages {
         room: OpenRoom,
         request: SendRequest,
     ) -> Result<Once<Sending>, Fault> {
-        let room = NewRoom {
-            id: RoomId(self.ids.next()),
-            kind: room.kind,
-            owner: actor.owner(),
-            public_id: room.public_id,
-            name: room.name.into_string(),
-            system_prompt: room.system_prompt.into_string(),
-            model: room.model,
-            turn_policy: room.turn_policy,
-            metadata: room.metadata,
-            created_at: self.clock.now(),
-        };
+        let room = room.of(actor, RoomId(self.ids.next()), self.clock.now());
         self.send_to(SendTarget::Named(Box::new(room)), request).await
     }
 

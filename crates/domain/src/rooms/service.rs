@@ -3,7 +3,7 @@
 use super::ports::{Conversation, NewRoom, RoomChange, RoomFields, RoomKey, RoomName, RoomStore};
 use super::{Room, RoomKind, TurnPolicy};
 use crate::access::{Action, Actor, Authorized, Read, Write, authorize};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::error::{Fault, StoreError, codes};
 use crate::ids::{Ids, RoomId, RoomRef, UserId};
 use crate::once::{Once, OnceKey};
@@ -44,6 +44,24 @@ pub struct OpenRoom {
     pub metadata: Map<String, Value>,
 }
 
+impl OpenRoom {
+    /// The room to be stored, as `actor`'s.
+    pub(crate) fn of(self, actor: &Actor, id: RoomId, created_at: Timestamp) -> NewRoom {
+        NewRoom {
+            id,
+            kind: self.kind,
+            owner: actor.owner(),
+            public_id: self.public_id,
+            name: self.name.into_string(),
+            system_prompt: self.system_prompt.into_string(),
+            model: self.model,
+            turn_policy: self.turn_policy,
+            metadata: self.metadata,
+            created_at,
+        }
+    }
+}
+
 impl Rooms {
     /// Opens a room that belongs to `actor`.
     ///
@@ -57,18 +75,7 @@ impl Rooms {
         once: Option<OnceKey>,
     ) -> Result<Once<Room>, Fault> {
         self.check_model(open.model.as_deref())?;
-        let room = NewRoom {
-            id: RoomId(self.ids.next()),
-            kind: open.kind,
-            owner: actor.owner(),
-            public_id: open.public_id,
-            name: open.name.into_string(),
-            system_prompt: open.system_prompt.into_string(),
-            model: open.model,
-            turn_policy: open.turn_policy,
-            metadata: open.metadata,
-            created_at: self.clock.now(),
-        };
+        let room = open.of(actor, RoomId(self.ids.next()), self.clock.now());
         match self.store.create(room, once).await {
             Ok(Once::KeyReused) => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
             Ok(opened) => Ok(opened),

@@ -24,11 +24,9 @@ pub fn once<T, S: Serialize>(
     made: Once<T>,
     shape: impl Fn(&T) -> S,
 ) -> Result<HttpResponse, Problem> {
-    match made {
-        Once::Done(made) => Ok(HttpResponse::build(status).json(shape(&made))),
-        Once::Replayed(made) => Ok(keys::replayed(HttpResponse::build(status).json(shape(&made)))),
-        Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
-    }
+    let (made, again) = made.made()?;
+    let response = HttpResponse::build(status).json(shape(&made));
+    Ok(if again { keys::replayed(response) } else { response })
 }
 
 /// What was made now or before; the answer is kept, so that a retry gets the same bytes.
@@ -38,11 +36,7 @@ pub async fn made<T, S: Serialize>(
     made: Once<T>,
     shape: impl Fn(&T) -> S,
 ) -> Result<HttpResponse, Problem> {
-    let (made, again) = match made {
-        Once::Done(made) => (made, false),
-        Once::Replayed(made) => (made, true),
-        Once::KeyReused => return Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
-    };
+    let (made, again) = made.made()?;
     let body = text(&shape(&made))?.into_bytes();
     let response = keys::keep(state, key, StatusCode::CREATED, body).await;
     Ok(if again { keys::replayed(response) } else { response })

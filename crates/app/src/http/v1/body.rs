@@ -3,7 +3,6 @@
 use super::Problem;
 use crate::http::body;
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use maru_domain::error::{Fault, FieldFault, FieldRule, codes};
@@ -34,9 +33,7 @@ impl FromRequest for Body {
 }
 
 fn parse(request: &HttpRequest, bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") {
+    if !body::says_json(request) {
         return Err(Fault::new(&codes::UNSUPPORTED_MEDIA_TYPE));
     }
     match serde_json::from_slice(bytes) {

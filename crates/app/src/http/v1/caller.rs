@@ -3,7 +3,7 @@
 use super::Problem;
 use super::body::Body;
 use crate::http::State;
-use crate::http::credentials::{NoKey, key};
+use crate::http::credentials::key;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
@@ -49,14 +49,7 @@ impl FromRequest for Caller {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let key = key(&request).map_err(|why| {
-                Fault::new(match why {
-                    NoKey::Missing => &codes::NOT_AUTHENTICATED,
-                    NoKey::Several | NoKey::Unreadable | NoKey::Empty | NoKey::Spaces => {
-                        &codes::INVALID_TOKEN
-                    }
-                })
-            })?;
+            let key = key(&request).map_err(Fault::from)?;
             let state = request.app_data::<web::Data<State>>();
             let state = state.ok_or_else(|| Fault::new(&codes::INTERNAL))?;
             let identity = state.services.accounts.recognise(key).await?;

@@ -82,11 +82,7 @@ impl Ask<'_> {
 
 /// What was stored, as it is; as a stream that goes on to the end of the turn; or after the end.
 pub async fn answer(ask: Ask<'_>, made: Once<Sending>) -> Result<HttpResponse, Problem> {
-    let (sending, again) = match made {
-        Once::Done(sending) => (sending, false),
-        Once::Replayed(sending) => (sending, true),
-        Once::KeyReused => return Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
-    };
+    let (sending, again) = made.made()?;
     let stored = stored(ask.state, &sending, again).await?;
     let response = if wants_stream(ask.request) {
         let turn = sending.sent.turn.id;

@@ -1,8 +1,8 @@
 //! How rooms and messages look: fields for scripts, text for people.
 
+use crate::commands::quote;
 use maru_domain::messages::{Message, MessageStatus};
 use maru_domain::plcs::{Hidden, PlcSnapshot};
-use maru_domain::quotes::Quote;
 use maru_domain::rooms::Room;
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ pub fn message(message: &Message, hidden: &Hidden) -> Value {
         "content": message.content,
         "status": message.status.as_str(),
         "plc": plc,
-        "quote": message.quote.as_ref().map(quote),
+        "quote": message.quote.as_ref().map(quote::shape),
         "metadata": message.metadata,
         "created_at": message.created_at,
         "updated_at": message.updated_at,
@@ -66,16 +66,6 @@ fn snapshot(plc: &PlcSnapshot) -> Value {
         "line_code": plc.line_code,
         "unit": plc.unit,
         "created_at": plc.created_at,
-    })
-}
-
-fn quote(quote: &Quote) -> Value {
-    json!({
-        "id": quote.id.to_string(),
-        "text": quote.text,
-        "author": quote.author,
-        "category": quote.category.as_str(),
-        "source": quote.source,
     })
 }
 

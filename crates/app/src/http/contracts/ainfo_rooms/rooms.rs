@@ -10,7 +10,6 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use maru_domain::access::{Action, Actor, Authorized, Read, Write};
 use maru_domain::error::{Fault, FieldFault, FieldRule, codes};
 use maru_domain::ids::RoomRef;
-use maru_domain::once::Once;
 use maru_domain::rooms::ports::RoomFields;
 use maru_domain::rooms::{OpenRoom, Room, RoomKind, TurnPolicy};
 use maru_domain::text::{CleanText, TextFault};
@@ -61,11 +60,7 @@ pub async fn create(
         return Ok(kept);
     }
     let (room, replayed) =
-        match state.services.rooms.open(&caller.actor(), opening(name), key.clone()).await? {
-            Once::Done(room) => (room, false),
-            Once::Replayed(room) => (room, true),
-            Once::KeyReused => return Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
-        };
+        state.services.rooms.open(&caller.actor(), opening(name), key.clone()).await?.made()?;
     // The answer of a first arrival, which found the room empty.
     let body = written(&state, &caller, &room, b"[]")?;
     let response = once::keep(&state, key, StatusCode::CREATED, body).await;

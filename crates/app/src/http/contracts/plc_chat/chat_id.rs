@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use crate::http::State;
-use maru_domain::access::{Action, Actor, Authorized};
+use maru_domain::access::{Action, Actor, Authorized, Write};
 use maru_domain::error::codes;
 use maru_domain::ids::RoomRef;
 use maru_domain::rooms::{Room, RoomKind};
@@ -37,6 +37,19 @@ pub async fn room<A: Action>(
         (named, ..) => named,
     };
     found.map_err(|fault| if *fault.code == codes::ROOM_NOT_FOUND { missing() } else { fault.into() })
+}
+
+/// The same to be changed; `None` when it is not there or not the caller's, which is one answer.
+pub async fn find(
+    state: &State,
+    actor: &Actor,
+    chat_id: &str,
+) -> Result<Option<Authorized<Room, Write>>, Refusal> {
+    match room(state, actor, chat_id).await {
+        Ok(room) => Ok(Some(room)),
+        Err(refusal) if refusal.is_no_chat() => Ok(None),
+        Err(refusal) => Err(refusal),
+    }
 }
 
 /// How this contract calls a room.

@@ -8,9 +8,8 @@ use crate::http::visitor::Visitor;
 use crate::http::{State, once};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use maru_domain::access::{Authorized, Read, Write};
+use maru_domain::access::{Authorized, Read};
 use maru_domain::error::{Fault, codes};
-use maru_domain::once::Once;
 use maru_domain::rooms::ports::RoomFields;
 use maru_domain::rooms::{OpenRoom, Room, RoomKind, TurnPolicy};
 use maru_domain::text::CleanText;
@@ -69,11 +68,7 @@ pub async fn create(
         return Ok(kept);
     }
     let open = open_room(state.services.rooms.new_public_id(), title, user_id);
-    let (room, again) = match state.services.rooms.open(visitor.actor(), open, key.clone()).await? {
-        Once::Done(room) => (room, false),
-        Once::Replayed(room) => (room, true),
-        Once::KeyReused => return Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
-    };
+    let (room, again) = state.services.rooms.open(visitor.actor(), open, key.clone()).await?.made()?;
     let body = serde_json::to_vec(&ChatShape::opened(&room, &state.zone))
         .map_err(|error| Fault::new(&codes::INTERNAL).caused_by(error))?;
     let response = once::keep(&state, key, StatusCode::OK, body).await;
@@ -122,19 +117,6 @@ pub async fn chat(
     Ok(HttpResponse::Ok().json(ChatShape::listed(room.get(), &state.zone)))
 }
 
-/// The chat to be changed; `None` when it is not there or not the caller's, which is one answer.
-async fn to_change(
-    state: &State,
-    visitor: &Visitor,
-    chat: &str,
-) -> Result<Option<Authorized<Room, Write>>, Refusal> {
-    match chat_id::room(state, visitor.actor(), chat).await {
-        Ok(room) => Ok(Some(room)),
-        Err(refusal) if refusal.is_no_chat() => Ok(None),
-        Err(refusal) => Err(refusal),
-    }
-}
-
 /// Gives a chat another title.
 #[utoipa::path(put, path = "/v1/chat/chats/{chat_id}/title", operation_id = "plc_chat_rename", tag = "plc chat", security((), ("bearer" = [])), params(
     ("chat_id" = String, Path, description = "The chat's id."),
@@ -154,7 +136,8 @@ pub async fn rename(
     let query = Query::of(&request);
     let name = title("new_title", query.required("new_title", TITLE_CHARS)?)?.into_string();
     let user_id = query.required("user_id", USER_CHARS)?;
-    let room = to_change(&state, &visitor, &chat).await?.filter(|room| user_of(room.get()) == user_id);
+    let room =
+        chat_id::find(&state, visitor.actor(), &chat).await?.filter(|room| user_of(room.get()) == user_id);
     let success = match room {
         Some(room) => {
             let fields = RoomFields { name: Some(name), ..RoomFields::default() };
@@ -182,7 +165,7 @@ pub async fn delete(
     visitor: Visitor,
     chat: web::Path<String>,
 ) -> Result<HttpResponse, Refusal> {
-    let deleted = match to_change(&state, &visitor, &chat).await? {
+    let deleted = match chat_id::find(&state, visitor.actor(), &chat).await? {
         Some(room) => done(state.services.rooms.hide(room).await)?,
         None => false,
     };

@@ -6,7 +6,6 @@ use crate::http::body;
 use crate::http::visitor::Visitor;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{Error, FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use maru_domain::error::{Fault, codes};
@@ -39,9 +38,7 @@ impl FromRequest for Asked {
 }
 
 fn parse(request: &HttpRequest, bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") {
+    if !body::says_json(request) {
         return Err(Fault::new(&codes::UNSUPPORTED_MEDIA_TYPE).into());
     }
     match serde_json::from_slice(bytes) {

@@ -35,12 +35,9 @@ pub async fn cancel(
     Query::of(&request).required("user_id", USER_CHARS)?;
     let key = once::key(&request, &state, visitor.scope(&request), b"")?;
     let act = async {
-        let room: Result<Authorized<Room, Write>, Refusal> =
-            chat_id::room(&state, visitor.actor(), &chat).await;
-        let cancelled = match room {
-            Ok(room) => !state.services.turns.cancel_all(&room).await?.is_empty(),
-            Err(refusal) if refusal.is_no_chat() => false,
-            Err(refusal) => return Err(refusal),
+        let cancelled = match chat_id::find(&state, visitor.actor(), &chat).await? {
+            Some(room) => !state.services.turns.cancel_all(&room).await?.is_empty(),
+            None => false,
         };
         let message = if cancelled {
             "AI 응답 생성이 취소되었습니다."

@@ -10,13 +10,12 @@ use crate::http::v1::stream::{Reader, respond};
 use crate::http::{State, once};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use maru_domain::access::{Actor, Authorized, Write};
+use maru_domain::access::Actor;
 use maru_domain::error::{Fault, codes};
 use maru_domain::ids::RoomRef;
 use maru_domain::messages::{SendRequest, Sending};
 use maru_domain::once::{Once, OnceKey};
 use maru_domain::plcs::PlcUuid;
-use maru_domain::rooms::Room;
 use maru_domain::text::CleanText;
 use maru_domain::turns::{Settled, TurnStatus, TurnView};
 use serde_json::Map;
@@ -63,25 +62,13 @@ async fn send(state: &State, actor: &Actor, chat: &str, said: Said) -> Result<On
         return Err(Refusal::invalid(format!("chat_id: {chat}")));
     }
     // For its owner the id may be that of any room.
-    if let (Actor::User(_), Ok(_)) = (actor, chat.parse::<RoomRef>()) {
-        let room: Result<Authorized<Room, Write>, Refusal> = chat_id::room(state, actor, chat).await;
-        match room {
-            Ok(room) => return Ok(messages.send(&room, said.request).await?),
-            Err(refusal) if refusal.is_no_chat() => {}
-            Err(refusal) => return Err(refusal),
-        }
+    if let (Actor::User(_), Ok(_)) = (actor, chat.parse::<RoomRef>())
+        && let Some(room) = chat_id::find(state, actor, chat).await?
+    {
+        return Ok(messages.send(&room, said.request).await?);
     }
     let title = CleanText::bounded(format!("Chat {chat}"), 255).unwrap_or_default();
     Ok(messages.send_to_named(actor, open_room(chat.to_owned(), title, said.user_id), said.request).await?)
-}
-
-/// What was stored, now or before; whether before.
-fn stored(sent: Once<Sending>) -> Result<(Sending, bool), Refusal> {
-    match sent {
-        Once::Done(sending) => Ok((sending, false)),
-        Once::Replayed(sending) => Ok((sending, true)),
-        Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
-    }
 }
 
 /// Sends a message and waits for the reply.
@@ -105,7 +92,7 @@ pub async fn message(
     if let Some(kept) = once::kept(&state, key.as_ref()).await? {
         return Ok(kept);
     }
-    let (sending, again) = stored(send(&state, visitor.actor(), &chat, said).await?)?;
+    let (sending, again) = send(&state, visitor.actor(), &chat, said).await?.made()?;
     let shape = match sending.settled().await?.1 {
         Settled::Ended { view, .. } => reply(&state, &view)?,
         Settled::Withdrawn(_) | Settled::Gone => return Err(Refusal::no_chat(&chat)),
@@ -158,7 +145,7 @@ pub async fn stream(
     let key = once::key(&request, &state, visitor.scope(&request), &fields.bytes)?;
     let said = said(&fields, key)?;
     let user_id = said.user_id.clone();
-    let (sending, again) = stored(send(&state, visitor.actor(), &chat, said).await?)?;
+    let (sending, again) = send(&state, visitor.actor(), &chat, said).await?.made()?;
     let turn = sending.sent.turn.id;
     let followed = state.services.turns.follow(turn, None).await?;
     let frames = Frames::new(state.zone.clone(), chat.into_inner(), user_id, &sending.sent);

@@ -8,7 +8,6 @@ use crate::http::{State, once};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 use maru_domain::access::{Read, Write};
 use maru_domain::error::{Fault, codes};
-use maru_domain::once::Once;
 use maru_domain::quotes::{Replied, ThreadName};
 use serde_json::json;
 
@@ -30,11 +29,9 @@ pub async fn send(
 ) -> Result<HttpResponse, Refusal> {
     let Asked { visitor, name, content, bytes } = asked;
     let key = once::key(&request, &state, visitor.scope(&request), &bytes)?;
-    match state.services.quotes.send(visitor.actor(), &name, content, key).await? {
-        Once::Done(replied) => Ok(answer(&name, &replied)),
-        Once::Replayed(replied) => Ok(once::replayed(answer(&name, &replied))),
-        Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
-    }
+    let (replied, again) = state.services.quotes.send(visitor.actor(), &name, content, key).await?.made()?;
+    let response = answer(&name, &replied);
+    Ok(if again { once::replayed(response) } else { response })
 }
 
 fn answer(name: &ThreadName, replied: &Replied) -> HttpResponse {

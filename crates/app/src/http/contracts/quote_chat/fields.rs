@@ -4,7 +4,6 @@ use super::refusal::{FIELD_MISSING, PARAMETER_MISSING, Refusal};
 use crate::http::body;
 use crate::http::visitor::Visitor;
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{Error, FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use maru_domain::error::{Fault, codes};
@@ -39,10 +38,8 @@ impl FromRequest for Asked {
 
 /// What is no JSON object has no fields, as in the original.
 fn parse(request: &HttpRequest, bytes: &[u8]) -> Map<String, Value> {
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
     match serde_json::from_slice(bytes) {
-        Ok(Value::Object(values)) if kind.eq_ignore_ascii_case("application/json") => values,
+        Ok(Value::Object(values)) if body::says_json(request) => values,
         _ => Map::new(),
     }
 }

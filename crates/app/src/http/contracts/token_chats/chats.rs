@@ -13,7 +13,7 @@ use maru_domain::error::{Fault, codes};
 use maru_domain::ids::{MessageId, RoomRef, TurnId};
 use maru_domain::messages::SendRequest;
 use maru_domain::messages::ports::{EditTarget, Sent};
-use maru_domain::once::{Once, OnceKey};
+use maru_domain::once::OnceKey;
 use maru_domain::rooms::Room;
 use maru_domain::text::{CleanText, TextFault};
 use maru_domain::turns::{Settled, SettledVersion, TurnView};
@@ -84,11 +84,7 @@ async fn converse(
         withdraw_on_failure: true,
         once: key.clone(),
     };
-    let (sending, replayed) = match state.services.messages.send_to_session(caller.id(), request).await? {
-        Once::Done(sending) => (sending, false),
-        Once::Replayed(sending) => (sending, true),
-        Once::KeyReused => return Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
-    };
+    let (sending, replayed) = state.services.messages.send_to_session(caller.id(), request).await?.made()?;
     let (sent, settled) = sending.settled().await?;
     let chat = match settled {
         Settled::Ended { view, version } => {
@@ -136,9 +132,7 @@ fn chat(caller: &Caller, room: &Room, turns: &[u8]) -> Result<Vec<u8>, Refusal> 
 
 async fn end(state: &State, caller: &Caller, key: Option<OnceKey>) -> Result<HttpResponse, Refusal> {
     let (room, replayed) = match state.services.rooms.end_session(caller.id(), key.clone()).await {
-        Ok(Once::Done(room)) => (room, false),
-        Ok(Once::Replayed(room)) => (room, true),
-        Ok(Once::KeyReused) => return Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED).into()),
+        Ok(ended) => ended.made()?,
         Err(fault) if *fault.code == codes::NO_OPEN_SESSION => {
             return Err(Refusal::error(StatusCode::NOT_FOUND, "No active chat session found to end."));
         }

@@ -14,7 +14,6 @@ use futures_util::stream::BoxStream;
 use maru_domain::access::{Authorized, Write};
 use maru_domain::error::{Fault, Kind, codes};
 use maru_domain::messages::{Message, SendRequest};
-use maru_domain::once::Once;
 use maru_domain::rooms::Room;
 use maru_domain::text::CleanText;
 use maru_domain::turns::TurnEvent;
@@ -134,10 +133,8 @@ impl Talk {
             withdraw_on_failure: false,
             once: None,
         };
-        let turn = match self.state.services.messages.send(&self.room, request).await? {
-            Once::Done(sending) | Once::Replayed(sending) => sending.sent.turn.id,
-            Once::KeyReused => return Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
-        };
+        let (sending, _) = self.state.services.messages.send(&self.room, request).await?.made()?;
+        let turn = sending.sent.turn.id;
         let events = self.state.services.turns.follow(turn, None).await?;
         Ok(Answer { events, begun: false })
     }
