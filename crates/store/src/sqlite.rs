@@ -19,6 +19,7 @@ use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 #[path = "shared/api_keys.rs"]
 mod api_keys;
@@ -63,6 +64,9 @@ pub(crate) const NOW_PLUS: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER
 pub(crate) const CLIENT_USER: &str = "json_extract(rooms.metadata, '$.user_id')";
 
 const READERS: usize = 2;
+
+/// How long a connection waits for another one's lock.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// The database.
 pub struct Store {
@@ -188,14 +192,32 @@ pub(crate) fn connect(path: &Path, durability: Durability) -> Result<SqliteConne
         Durability::Full => "FULL",
         Durability::Normal => "NORMAL",
     };
-    // The wait comes first: another process may hold the file while the journal mode is set.
+    // The wait comes first: another process may hold the file while it is read.
     let pragmas = format!(
-        "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; \
+        "PRAGMA busy_timeout = {}; PRAGMA synchronous = {synchronous}; \
          PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000; \
-         PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 1000;"
+         PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 1000;",
+        BUSY.as_millis()
     );
     conn.batch_execute(&pragmas).map_err(unavailable)?;
+    use_wal(&mut conn).map_err(unavailable)?;
     Ok(conn)
+}
+
+/// Sets the journal mode. SQLite does not keep the busy timeout here: two connections that change the mode of a new file
+/// at the same instant would wait for each other, so it refuses one of them at once, and that one tries again.
+fn use_wal(conn: &mut SqliteConnection) -> diesel::QueryResult<()> {
+    let give_up = Instant::now() + BUSY;
+    loop {
+        match conn.batch_execute("PRAGMA journal_mode = WAL") {
+            Err(diesel::result::Error::DatabaseError(_, ref cause))
+                if cause.message() == "database is locked" && Instant::now() < give_up =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Brings the file to today's tables; answers what was done.

@@ -155,7 +155,7 @@ async fn a_file_of_something_else_is_refused_and_left_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn migrations_at_once_are_run_once() {
-    for _ in 0..5 {
+    for _ in 0..20 {
         let dir = sqlite_dir();
         let location = Location::Sqlite(dir.path().join("new/folder/maru.db"));
         let mut calls = JoinSet::new();

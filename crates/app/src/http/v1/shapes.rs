@@ -1,5 +1,6 @@
 //! How the domain's objects look in the native API.
 
+use crate::http::plc_facts::PlcFacts;
 use maru_domain::accounts::{ApiKey, Session, User};
 use maru_domain::clock::Timestamp;
 use maru_domain::ids::{KeyId, MessageId, RoomId, SessionId, TurnId, UserId};
@@ -257,41 +258,17 @@ pub struct PlcShape {
 #[derive(Serialize, ToSchema)]
 #[schema(as = PlcSnapshot)]
 pub struct PlcSnapshotShape {
-    #[schema(example = "M1CFB01000")]
-    plc_id: String,
-    #[schema(example = "01_01_CELL_FABRICATOR")]
-    plc_name: String,
-    plant_id: String,
-    plant_name: String,
-    plant_code: String,
-    process_id: String,
-    process_name: String,
-    process_code: String,
-    line_id: String,
-    line_name: String,
-    line_code: String,
-    unit: Option<String>,
+    #[serde(flatten)]
+    facts: PlcFacts,
     /// When it was registered.
     created_at: String,
 }
 
 impl PlcShape {
     fn new(plc: &MessagePlc, hidden: &Hidden) -> Self {
-        let snapshot = plc.shown(hidden).cloned().map(|plc| PlcSnapshotShape {
-            plc_id: plc.plc_id,
-            plc_name: plc.plc_name,
-            plant_id: plc.plant_id,
-            plant_name: plc.plant_name,
-            plant_code: plc.plant_code,
-            process_id: plc.process_id,
-            process_name: plc.process_name,
-            process_code: plc.process_code,
-            line_id: plc.line_id,
-            line_name: plc.line_name,
-            line_code: plc.line_code,
-            unit: plc.unit,
-            created_at: time(plc.created_at),
-        });
+        let snapshot = plc
+            .shown(hidden)
+            .map(|plc| PlcSnapshotShape { facts: PlcFacts::from(plc), created_at: time(plc.created_at) });
         Self { plc_uuid: plc.uuid.clone(), snapshot }
     }
 }

@@ -4,6 +4,7 @@ use super::Refusal;
 use super::fields::{Asked, Item, Query};
 use super::refusal::RefusalShape;
 use super::shapes::local;
+use crate::http::plc_facts::PlcFacts;
 use crate::http::visitor::Visitor;
 use crate::http::{State, once};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -28,20 +29,8 @@ const LAST_PAGE: i64 = 1_000_000;
 pub struct PlcShape {
     #[schema(example = "plc-uuid-001")]
     plc_uuid: String,
-    #[schema(example = "M1CFB01000")]
-    plc_id: String,
-    #[schema(example = "01_01_CELL_FABRICATOR")]
-    plc_name: String,
-    plant_id: String,
-    plant_name: String,
-    plant_code: String,
-    process_id: String,
-    process_name: String,
-    process_code: String,
-    line_id: String,
-    line_name: String,
-    line_code: String,
-    unit: Option<String>,
+    #[serde(flatten)]
+    facts: PlcFacts,
     is_active: bool,
     #[schema(example = "2025-10-31 18:39:00")]
     create_dt: String,
@@ -55,19 +44,8 @@ impl PlcShape {
     pub fn new(plc: &Plc, zone: &TimeZone) -> Self {
         let now = plc.snapshot();
         Self {
-            plc_uuid: now.plc_uuid.0,
-            plc_id: now.plc_id,
-            plc_name: now.plc_name,
-            plant_id: now.plant_id,
-            plant_name: now.plant_name,
-            plant_code: now.plant_code,
-            process_id: now.process_id,
-            process_name: now.process_name,
-            process_code: now.process_code,
-            line_id: now.line_id,
-            line_name: now.line_name,
-            line_code: now.line_code,
-            unit: now.unit,
+            plc_uuid: plc.uuid.0.clone(),
+            facts: PlcFacts::from(&now),
             is_active: plc.active,
             create_dt: local(plc.created_at, zone),
             create_user: plc.created_by.clone(),

@@ -1,6 +1,7 @@
 //! How the domain's objects look in this contract. Keys come in the order of the original.
 
 use super::chat_id;
+use crate::http::plc_facts::PlcFacts;
 use jiff::tz::TimeZone;
 use maru_domain::clock::Timestamp;
 use maru_domain::messages::{Message, MessageStatus, Role};
@@ -47,20 +48,8 @@ pub struct HierarchyShape {
 pub struct SnapshotShape {
     #[schema(example = "plc-uuid-001")]
     plc_uuid: String,
-    #[schema(example = "M1CFB01000")]
-    plc_id: String,
-    #[schema(example = "01_01_CELL_FABRICATOR")]
-    plc_name: String,
-    plant_id: String,
-    plant_name: String,
-    plant_code: String,
-    process_id: String,
-    process_name: String,
-    process_code: String,
-    line_id: String,
-    line_name: String,
-    line_code: String,
-    unit: Option<String>,
+    #[serde(flatten)]
+    facts: PlcFacts,
     #[schema(example = "2025-10-31 18:39:00")]
     create_dt: String,
 }
@@ -78,21 +67,10 @@ fn hierarchy(plc: &PlcSnapshot) -> HierarchyShape {
     }
 }
 
-fn snapshot(plc: PlcSnapshot, zone: &TimeZone) -> SnapshotShape {
+fn snapshot(plc: &PlcSnapshot, zone: &TimeZone) -> SnapshotShape {
     SnapshotShape {
-        plc_uuid: plc.plc_uuid.0,
-        plc_id: plc.plc_id,
-        plc_name: plc.plc_name,
-        plant_id: plc.plant_id,
-        plant_name: plc.plant_name,
-        plant_code: plc.plant_code,
-        process_id: plc.process_id,
-        process_name: plc.process_name,
-        process_code: plc.process_code,
-        line_id: plc.line_id,
-        line_name: plc.line_name,
-        line_code: plc.line_code,
-        unit: plc.unit,
+        plc_uuid: plc.plc_uuid.0.clone(),
+        facts: PlcFacts::from(plc),
         create_dt: local(plc.created_at, zone),
     }
 }
@@ -127,7 +105,8 @@ impl HistoryMessageShape {
         }
         // A reply was made when it ended, not when its place was taken.
         let made_at = if message.role == Role::Assistant { message.updated_at } else { message.created_at };
-        let shown = message.plc.as_ref().and_then(|plc| plc.shown(&Hidden::none()).cloned());
+        let nothing = Hidden::none();
+        let shown = message.plc.as_ref().and_then(|plc| plc.shown(&nothing));
         Some(Self {
             role: if cancelled { Role::System.as_str() } else { message.role.as_str() },
             content: if cancelled { CANCELLED.to_owned() } else { message.content.clone() },
@@ -135,7 +114,7 @@ impl HistoryMessageShape {
             cancelled,
             message_id: message.id.to_string(),
             plc_uuid: message.plc.as_ref().map(|plc| plc.uuid.0.clone()),
-            plc_hierarchy: shown.as_ref().map(hierarchy),
+            plc_hierarchy: shown.map(hierarchy),
             plc_snapshot: shown.map(|plc| snapshot(plc, zone)),
         })
     }
