@@ -86,8 +86,7 @@ pub async fn restore(settings: &Settings, from: &Path, overwrite: bool) -> Resul
 /// # Errors
 /// When a URL is none, one of them cannot be used, the new place holds something, or the two do not agree in the end.
 pub async fn transfer(from: &str, to: &str, start_over: bool, told: Told<'_>) -> Result<Moved, BoxError> {
-    let location = |url: &str, flag: &str| {
-        maru_store::Location::parse(url).map_err(|error| format!("{flag}: {error}"))
-    };
+    let location =
+        |url: &str, flag: &str| maru_store::Location::parse(url).map_err(|error| format!("{flag}: {error}"));
     Ok(maru_store::transfer(&location(from, "--from")?, &location(to, "--to")?, start_over, told).await?)
 }

@@ -124,7 +124,13 @@ pub fn backup(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, BoxErro
     }
     let note = "each writer sends a message and ends its turn, on the disk each; the yardstick is as long without a backup";
     Ok(vec![
-        Figure { name: "backup: slowest write".to_owned(), unit: "ms", rounds, target: BACKUP, note: note.to_owned() },
+        Figure {
+            name: "backup: slowest write".to_owned(),
+            unit: "ms",
+            rounds,
+            target: BACKUP,
+            note: note.to_owned(),
+        },
         Figure {
             name: "backup: in all".to_owned(),
             unit: "s",

@@ -3,8 +3,8 @@
 
 pub(crate) mod connect;
 
-use crate::{Levels, OpenError};
 use crate::error::{Abort, from_diesel, unavailable};
+use crate::{Levels, OpenError};
 use connect::connect;
 use diesel::migration::{Migration, MigrationSource};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
@@ -183,6 +183,19 @@ impl Store {
                     found.push((name, value, safe));
                 }
                 Ok(found)
+            })
+        })
+        .await
+    }
+
+    /// What the server's clock says.
+    pub(crate) async fn clock(&self) -> Result<maru_domain::clock::Timestamp, StoreError> {
+        use diesel_async::RunQueryDsl;
+        self.read(|conn| {
+            Box::pin(async move {
+                let now = diesel::dsl::sql::<crate::types::sql::Moment>(NOW);
+                let now: crate::types::DbTime = diesel::select(now).get_result(conn).await?;
+                Ok(now.0)
             })
         })
         .await

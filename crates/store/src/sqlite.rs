@@ -214,7 +214,13 @@ impl Store {
                 )))
                 .load(conn)
                 .await?;
-                found.extend(lines.iter().flat_map(|text| text.lines()).filter(|line| *line != "ok").map(str::to_owned));
+                found.extend(
+                    lines
+                        .iter()
+                        .flat_map(|text| text.lines())
+                        .filter(|line| *line != "ok")
+                        .map(str::to_owned),
+                );
                 let orphans: i64 = diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(
                     "(SELECT count(*) FROM pragma_foreign_key_check)",
                 ))
@@ -342,9 +348,8 @@ pub fn keep(path: &Path) -> Result<Option<PathBuf>, OpenError> {
 /// True when somebody has used the file.
 fn holds_something(path: &Path) -> diesel::QueryResult<bool> {
     use diesel::prelude::*;
-    let mut conn = connect(path, Durability::Full).map_err(|error| {
-        diesel::result::Error::QueryBuilderError(error.to_string().into())
-    })?;
+    let mut conn = connect(path, Durability::Full)
+        .map_err(|error| diesel::result::Error::QueryBuilderError(error.to_string().into()))?;
     diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(
         "EXISTS (SELECT 1 FROM users) OR EXISTS (SELECT 1 FROM rooms)",
     ))

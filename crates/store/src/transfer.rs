@@ -58,7 +58,9 @@ enum Way {
 impl Way {
     fn of(from: &Location, to: &Location) -> Result<Self, OpenError> {
         match (from, to) {
-            (Location::Sqlite(from), Location::Postgres(to)) => Ok(Self::ToPostgres(from.clone(), to.clone())),
+            (Location::Sqlite(from), Location::Postgres(to)) => {
+                Ok(Self::ToPostgres(from.clone(), to.clone()))
+            }
             (Location::Postgres(from), Location::Sqlite(to)) => Ok(Self::ToSqlite(from.clone(), to.clone())),
             (Location::Sqlite(_), Location::Sqlite(_)) => Err(refused(
                 "both are SQLite files: `maru backup` makes a copy, and `maru restore` puts it where you want it",

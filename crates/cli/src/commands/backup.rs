@@ -3,8 +3,8 @@
 use crate::arguments::BackupArguments;
 use crate::output::Output;
 use crate::progress;
-use maru_app::database::{self, Contents};
 use maru_app::Settings;
+use maru_app::database::{self, Contents};
 use maru_app::system::SystemClock;
 use maru_domain::clock::Clock;
 use maru_domain::error::BoxError;
@@ -23,7 +23,8 @@ pub async fn run(
         None => PathBuf::from(format!("maru-{}.db", SystemClock::new().now().strftime("%Y%m%d-%H%M%S"))),
     };
     let store = database::shown(settings)?;
-    let kept = progress::waiting(output, &format!("copying {store}"), database::backup(settings, &to)).await?;
+    let kept =
+        progress::waiting(output, &format!("copying {store}"), database::backup(settings, &to)).await?;
     let value = json!({
         "store": store,
         "file": kept.path.display().to_string(),

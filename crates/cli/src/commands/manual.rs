@@ -27,7 +27,11 @@ pub fn run(to: Option<&Path>, output: &Output) -> Result<ExitCode, BoxError> {
     let wrong = |error: std::io::Error| format!("{}: {error}", directory.display());
     std::fs::create_dir_all(directory).map_err(wrong)?;
     clap_mangen::generate_to(Arguments::command(), directory).map_err(wrong)?;
-    let text = format!("the pages are in {}; read them with `man {}/maru.1`", directory.display(), directory.display());
+    let text = format!(
+        "the pages are in {}; read them with `man {}/maru.1`",
+        directory.display(),
+        directory.display()
+    );
     output.say(&json!({ "directory": directory.display().to_string() }), &text);
     Ok(ExitCode::SUCCESS)
 }

@@ -27,7 +27,8 @@ pub async fn run(arguments: &MoveArguments, output: &Output) -> Result<ExitCode,
     bar.finish_and_clear();
     let moved = moved?;
     let rows: u64 = moved.tables.iter().map(|(_, rows, _)| rows).sum();
-    let tables = moved.tables.iter().map(|(name, rows, sum)| json!({ "name": name, "rows": rows, "checksum": sum }));
+    let tables =
+        moved.tables.iter().map(|(name, rows, sum)| json!({ "name": name, "rows": rows, "checksum": sum }));
     let value = json!({ "rows": rows, "resumed": moved.resumed, "tables": tables.collect::<Vec<_>>() });
     let lines = moved.tables.iter().map(|(name, rows, sum)| format!("{name:<16} {rows:>12} rows  {sum}"));
     let lines: Vec<String> = lines.collect();

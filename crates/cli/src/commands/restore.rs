@@ -28,7 +28,10 @@ pub async fn run(
         text += &format!("\nwhat was there is kept as {kept}; remove it when nobody misses it");
     }
     if !missing.is_empty() {
-        text += &format!("\nit lacks {}; the next start, or `maru migrate`, brings it up to date", missing.join(", "));
+        text += &format!(
+            "\nit lacks {}; the next start, or `maru migrate`, brings it up to date",
+            missing.join(", ")
+        );
     }
     output.say(&value, &text);
     Ok(ExitCode::SUCCESS)

@@ -32,7 +32,11 @@ pub async fn run(
         let value = json!({ "before": before, "deleted": false, "rooms": found.iter().map(shape).collect::<Vec<_>>() });
         let list = table(&["NUMBER", "KIND", "MESSAGES", "LAST", "NAME"], &rows);
         let told = format!("{} rooms with {messages} messages have been idle since {before:.0}", found.len());
-        let text = if found.is_empty() { told } else { format!("{list}\n{told}; nothing was deleted: say --delete") };
+        let text = if found.is_empty() {
+            told
+        } else {
+            format!("{list}\n{told}; nothing was deleted: say --delete")
+        };
         output.say(&value, &text);
         return Ok(ExitCode::SUCCESS);
     }
@@ -49,7 +53,10 @@ pub async fn run(
     bar.finish_and_clear();
     let messages: i64 = gone.iter().map(|room| room.message_count).sum();
     let value = json!({ "before": before, "deleted": true, "rooms": gone.iter().map(|room| shape(room)).collect::<Vec<_>>() });
-    let text = format!("{} rooms with {messages} messages are deleted; they were idle since {before:.0}", gone.len());
+    let text = format!(
+        "{} rooms with {messages} messages are deleted; they were idle since {before:.0}",
+        gone.len()
+    );
     output.say(&value, &text);
     Ok(ExitCode::SUCCESS)
 }

@@ -105,8 +105,10 @@ async fn export(wired: &Wired, room: &str, format: Format) -> Result<(), BoxErro
         Format::Markdown => Output::whole(shapes::markdown(&said).as_bytes()),
         Format::Json => {
             let room = std::iter::once(shapes::line("room", shapes::room(&said.room)));
-            let messages =
-                said.messages.iter().map(|message| shapes::line("message", shapes::message(message, &hidden)));
+            let messages = said
+                .messages
+                .iter()
+                .map(|message| shapes::line("message", shapes::message(message, &hidden)));
             Output::lines(room.chain(messages))
         }
     };

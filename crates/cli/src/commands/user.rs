@@ -86,12 +86,7 @@ async fn delete(wired: &Wired, user: &User, output: &Output) -> Result<(), BoxEr
     Ok(())
 }
 
-async fn set_active(
-    wired: &Wired,
-    username: &str,
-    active: bool,
-    output: &Output,
-) -> Result<(), BoxError> {
+async fn set_active(wired: &Wired, username: &str, active: bool, output: &Output) -> Result<(), BoxError> {
     let mut found = user(wired, username).await?;
     wired.services.accounts.set_active(found.id, active).await.map_err(|fault| in_words(&fault))?;
     found.active = active;

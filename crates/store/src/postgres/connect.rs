@@ -7,8 +7,8 @@ use futures_util::future::BoxFuture;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
-use tokio_postgres::{Client, Config};
 use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// What every connection is set to: nothing may hang for ever, and no lock outlives its owner.

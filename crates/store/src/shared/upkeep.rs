@@ -99,7 +99,13 @@ struct Numbered {
     number: i64,
 }
 
-async fn insert_said(conn: &mut Conn, room: DbId, said: &NewSaid, seq: i64, now: Timestamp) -> QueryResult<()> {
+async fn insert_said(
+    conn: &mut Conn,
+    room: DbId,
+    said: &NewSaid,
+    seq: i64,
+    now: Timestamp,
+) -> QueryResult<()> {
     diesel::insert_into(messages::table)
         .values((
             messages::id.eq(DbId(said.id.0)),
@@ -195,7 +201,8 @@ impl UpkeepStore for Store {
                         rooms::last_seq.eq(seq),
                         rooms::last_message_seq.eq(seq),
                         rooms::message_count.eq(seq),
-                        rooms::last_message_at.eq(said.iter().map(|said| DbTime(said.created_at)).next_back()),
+                        rooms::last_message_at
+                            .eq(said.iter().map(|said| DbTime(said.created_at)).next_back()),
                         rooms::ended_at.eq(ended_at.map(DbTime)),
                         rooms::updated_at.eq(DbTime(now)),
                     ))

@@ -81,7 +81,11 @@ pub fn faults(conn: &mut SqliteConnection) -> QueryResult<Vec<String>> {
     let orphans: Vec<Orphan> =
         diesel::sql_query("SELECT \"table\", parent FROM pragma_foreign_key_check").load(conn)?;
     faults.extend(orphans.into_iter().map(|orphan| {
-        format!("a row of {} names a row of {} that is not there", orphan.table, orphan.parent.unwrap_or_default())
+        format!(
+            "a row of {} names a row of {} that is not there",
+            orphan.table,
+            orphan.parent.unwrap_or_default()
+        )
     }));
     Ok(faults)
 }
@@ -125,10 +129,12 @@ pub fn backup(path: &Path, to: &Path) -> Result<Kept, OpenError> {
         file.sync_all().map_err(OpenError::store)?;
         let (bytes, sha256) = digest(file).map_err(OpenError::store)?;
         // A link is refused where a file is: whoever made one meanwhile keeps it.
-        fs::hard_link(&part, to).or_else(|error| match error.kind() {
-            ErrorKind::AlreadyExists => Err(error),
-            _ => fs::rename(&part, to),
-        }).map_err(OpenError::store)?;
+        fs::hard_link(&part, to)
+            .or_else(|error| match error.kind() {
+                ErrorKind::AlreadyExists => Err(error),
+                _ => fs::rename(&part, to),
+            })
+            .map_err(OpenError::store)?;
         sync_folder(to);
         Ok(Kept { path: to.to_owned(), contents, bytes, sha256 })
     });
@@ -160,7 +166,9 @@ fn copy(path: &Path, part: &Path) -> Result<(), OpenError> {
 fn label(part: &Path) -> Result<Contents, OpenError> {
     let (mut conn, contents) = examine(part)?;
     // What the source had when it was itself a backup that somebody serves.
-    let table = format!("DROP TABLE IF EXISTS {LABEL}; CREATE TABLE {LABEL} (name TEXT PRIMARY KEY NOT NULL, rows INTEGER NOT NULL)");
+    let table = format!(
+        "DROP TABLE IF EXISTS {LABEL}; CREATE TABLE {LABEL} (name TEXT PRIMARY KEY NOT NULL, rows INTEGER NOT NULL)"
+    );
     conn.batch_execute(&table).map_err(OpenError::store)?;
     for (name, rows) in &contents.rows {
         diesel::sql_query(format!("INSERT INTO {LABEL} (name, rows) VALUES (?, ?)"))
@@ -191,9 +199,6 @@ fn digest(mut file: File) -> std::io::Result<(u64, String)> {
 
 /// Puts a backup in the database's place. The caller holds the lock. What was there is kept beside it.
 pub fn restore(from: &Path, path: &Path, overwrite: bool) -> Result<Restored, OpenError> {
-    if !from.is_file() {
-        return Err(refused(format!("there is no file {}", from.display())));
-    }
     let holds = fs::metadata(path).is_ok_and(|file| file.len() > 0);
     if holds && !overwrite {
         return Err(refused(format!(
@@ -233,13 +238,16 @@ fn bring(from: &Path, coming: &Path) -> Result<Contents, OpenError> {
         }
         other => other,
     })?;
-    let labelled = words(&mut conn, &format!("SELECT name AS word FROM pragma_table_list WHERE name = '{LABEL}'"));
+    let labelled =
+        words(&mut conn, &format!("SELECT name AS word FROM pragma_table_list WHERE name = '{LABEL}'"));
     if labelled.is_ok_and(|found| !found.is_empty()) {
         let off = format!("SELECT name AS word FROM {LABEL}");
         for name in words(&mut conn, &off).map_err(OpenError::store)? {
             let sql = format!("SELECT rows AS count FROM {LABEL} WHERE name = ?");
-            let said: Count =
-                diesel::sql_query(sql).bind::<Text, _>(&name).get_result(&mut conn).map_err(OpenError::store)?;
+            let said: Count = diesel::sql_query(sql)
+                .bind::<Text, _>(&name)
+                .get_result(&mut conn)
+                .map_err(OpenError::store)?;
             let found = contents.rows.get(&name).copied().unwrap_or_default();
             if said.count != found {
                 let count = said.count;

@@ -71,12 +71,19 @@ impl Plan {
         for line in columns {
             let [table, column, word, identity, place] = &line[..] else { continue };
             if tables.last().is_none_or(|last| last.name != *table) {
-                tables.push(Table { name: table.clone(), columns: Vec::new(), key: Vec::new(), numbered: None });
+                tables.push(Table {
+                    name: table.clone(),
+                    columns: Vec::new(),
+                    key: Vec::new(),
+                    numbered: None,
+                });
                 keys.push(Vec::new());
             }
             let (Some(last), Some(key)) = (tables.last_mut(), keys.last_mut()) else { continue };
             let kind = Kind::of(word);
-            let kind = kind.ok_or_else(|| refused(format!("{table}.{column} is of a type that maru cannot move: {word}")))?;
+            let kind = kind.ok_or_else(|| {
+                refused(format!("{table}.{column} is of a type that maru cannot move: {word}"))
+            })?;
             if let Ok(place @ 0..) = place.parse::<i64>() {
                 key.push((place, last.columns.len()));
             }

@@ -104,7 +104,9 @@ impl Client {
 
     /// How far an earlier move has come, or a clear beginning.
     pub async fn begin(&self, plan: &Plan, source: &str, start_over: bool) -> Result<Marks, OpenError> {
-        let marked = self.number(&format!("SELECT count(*) FROM pg_class WHERE oid = to_regclass('{MARK}')")).await? > 0;
+        let marked =
+            self.number(&format!("SELECT count(*) FROM pg_class WHERE oid = to_regclass('{MARK}')")).await?
+                > 0;
         if marked && !start_over {
             return self.marks(source).await;
         }
@@ -206,7 +208,8 @@ impl Client {
                 ))
                 .await?;
             let Some(sequence) = sequence.first().and_then(|row| row.first()) else { continue };
-            let last = format!("SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM {sequence}");
+            let last =
+                format!("SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM {sequence}");
             numbers.push((table.name.clone(), self.number(&last).await?));
         }
         Ok(numbers)
@@ -241,7 +244,8 @@ impl Client {
             None => String::new(),
             Some(key) => {
                 let kinds = table.key.iter().filter_map(|place| table.columns.get(*place));
-                let key: Vec<String> = key.iter().zip(kinds).map(|(cell, column)| literal(cell, column.kind)).collect();
+                let key: Vec<String> =
+                    key.iter().zip(kinds).map(|(cell, column)| literal(cell, column.kind)).collect();
                 format!(" WHERE ({}) > ({})", table.key_list(), key.join(", "))
             }
         };
@@ -266,7 +270,8 @@ impl Client {
             let row = row.map_err(|error| failed(&error))?;
             let cells = kinds.iter().enumerate().map(|(place, kind)| {
                 let raw: Option<Raw<'_>> = row.try_get(place).map_err(|error| failed(&error))?;
-                decoded(raw.map(|raw| raw.0), *kind).ok_or_else(|| refused("PostgreSQL sent a value that is none"))
+                decoded(raw.map(|raw| raw.0), *kind)
+                    .ok_or_else(|| refused("PostgreSQL sent a value that is none"))
             });
             cells.collect()
         }))
@@ -278,7 +283,11 @@ impl Client {
         let mut sums = Vec::new();
         for table in &plan.tables {
             let kinds = table.kinds();
-            let sql = format!("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)", table.list(), quoted(&table.name));
+            let sql = format!(
+                "COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)",
+                table.list(),
+                quoted(&table.name)
+            );
             let mut rows = pin!(self.rows(table, &sql).await?);
             let (mut tally, mut untold) = (Tally::default(), 0);
             while let Some(row) = rows.next().await {
@@ -382,7 +391,11 @@ pub fn encode(bytes: &mut BytesMut, row: &[Cell], kinds: &[Kind]) -> Result<(), 
                 bytes.put_i32(16);
                 bytes.put_slice(id.as_bytes());
             }
-            _ => return Err(refused("the SQLite file holds a value of another type than its column's; run `maru check`")),
+            _ => {
+                return Err(refused(
+                    "the SQLite file holds a value of another type than its column's; run `maru check`",
+                ));
+            }
         }
     }
     Ok(())

@@ -137,7 +137,9 @@ fn sorted(value: Value) -> Value {
         Value::Object(fields) => {
             let mut fields: Vec<(String, Value)> = fields.into_iter().collect();
             fields.sort_by(|one, other| one.0.cmp(&other.0));
-            Value::Object(fields.into_iter().map(|(name, value)| (name, sorted(value))).collect::<Map<_, _>>())
+            Value::Object(
+                fields.into_iter().map(|(name, value)| (name, sorted(value))).collect::<Map<_, _>>(),
+            )
         }
         Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
         // PostgreSQL writes 1e2 as 100 and keeps 1.50; a float holds all that serde_json has let in.
@@ -165,7 +167,10 @@ mod tests {
     fn tally(rows: &[(&str, i64)]) -> Tally {
         let mut tally = Tally::default();
         for (text, number) in rows {
-            tally.add(&[Cell::Text((*text).to_owned()), Cell::Int(*number), Cell::Null], &[Kind::Json, Kind::Long, Kind::Text]);
+            tally.add(
+                &[Cell::Text((*text).to_owned()), Cell::Int(*number), Cell::Null],
+                &[Kind::Json, Kind::Long, Kind::Text],
+            );
         }
         tally
     }

@@ -101,7 +101,9 @@ impl QueryableByName<Sqlite> for Cells {
                     None => Cell::Null,
                     Some(SqliteType::Binary) => Cell::Bytes(value.read_blob().to_vec()),
                     Some(SqliteType::Text) => Cell::Text(value.read_text().to_owned()),
-                    Some(SqliteType::Double | SqliteType::Float) => return Err("no column holds a fraction".into()),
+                    Some(SqliteType::Double | SqliteType::Float) => {
+                        return Err("no column holds a fraction".into());
+                    }
                     Some(_) => Cell::Int(value.read_long()),
                 },
             });
@@ -325,7 +327,9 @@ impl Handle {
         self.run(|conn, _| {
             let orphans = number(conn, "SELECT count(*) FROM pragma_foreign_key_check".to_owned())?;
             if orphans > 0 {
-                return Err(refused(format!("{orphans} rows name rows that are not there; move again with --start-over")));
+                return Err(refused(format!(
+                    "{orphans} rows name rows that are not there; move again with --start-over"
+                )));
             }
             conn.batch_execute(&format!("DROP TABLE {MARK}")).map_err(failed)
         })
@@ -362,7 +366,9 @@ fn read_parts(
     let order = format!(" ORDER BY {}", table.key_list());
     let sql = match after {
         None => Sql { head: select, values: Vec::new(), tail: order },
-        Some(key) => Sql { head: format!("{select} WHERE ({}) > ", table.key_list()), values: key, tail: order },
+        Some(key) => {
+            Sql { head: format!("{select} WHERE ({}) > ", table.key_list()), values: key, tail: order }
+        }
     };
     let kinds = table.kinds();
     let new = || {

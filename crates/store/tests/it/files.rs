@@ -214,11 +214,15 @@ async fn what_a_newer_maru_has_made_is_left_alone() {
     drop(open(&postgres).await);
     database.sql(insert).await.unwrap();
     for location in [at(&path), postgres] {
-        for refused in
-            [maru_store::migrate(&location).await.unwrap_err(), maru_store::pending(&location).await.unwrap_err()]
-        {
+        for refused in [
+            maru_store::migrate(&location).await.unwrap_err(),
+            maru_store::pending(&location).await.unwrap_err(),
+        ] {
             assert!(matches!(refused, OpenError::Newer(_)), "{refused}");
-            assert!(refused.to_string().contains("9999") && refused.to_string().contains("newer"), "{refused}");
+            assert!(
+                refused.to_string().contains("9999") && refused.to_string().contains("newer"),
+                "{refused}"
+            );
         }
         let levels = maru_store::levels(&location).await.unwrap();
         assert_eq!((levels.pending.len(), levels.unknown), (0, vec!["9999".to_owned()]));

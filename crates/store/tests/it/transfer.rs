@@ -29,12 +29,15 @@ async fn filled(path: &Path, large: usize) -> StorePorts {
     session(&ports, &anna, 0).await;
     let gone = user(&ports, "gone").await;
     let id = room(&ports).await.id;
-    for text in ["tab\tand\nline\r\nend", "\\N \\. \\x41", "'quotes' \"and\" `more`", "가나다 🌱 \u{10ffff}", " "] {
+    for text in
+        ["tab\tand\nline\r\nend", "\\N \\. \\x41", "'quotes' \"and\" `more`", "가나다 🌱 \u{10ffff}", " "]
+    {
         exchange(&ports, id, text, &text.repeat(3)).await;
     }
     let mut keyed = send_to(id, "one that waits");
     keyed.once = Some(once("key ' with \t 한글"));
-    keyed.metadata = serde_json::from_str(r#"{"a": [1, 2.5, null, true], "b": {"c": "\u0001\\ \"가\""}}"#).expect("an object");
+    keyed.metadata = serde_json::from_str(r#"{"a": [1, 2.5, null, true], "b": {"c": "\u0001\\ \"가\""}}"#)
+        .expect("an object");
     sent(&ports, keyed).await;
     let big = room(&ports).await.id;
     for number in 0..large {
@@ -146,22 +149,29 @@ async fn a_database_that_is_in_use_is_not_moved_into_or_out_of() {
     let refused = moved(&at(&path), &postgres).await.unwrap_err();
     assert!(refused.to_string().contains("holds users already"), "{refused}");
     let refused = maru_store::transfer(&at(&path), &postgres, true, &|_| {}).await.unwrap_err();
-    assert!(refused.to_string().contains("holds users already"), "to start over is not to overwrite: {refused}");
+    assert!(
+        refused.to_string().contains("holds users already"),
+        "to start over is not to overwrite: {refused}"
+    );
     let refused = moved(&postgres, &at(&path)).await.unwrap_err();
     assert!(refused.to_string().contains("already"), "{refused}");
 }
 
-/// Begins to move and stops when the first part is there.
+/// Parts after which it is cut off: every small table has gone by then, and no large one.
+const CUT: u64 = 9;
+
+/// Begins to move and stops in the middle.
 async fn cut_off(from: &Location, to: &Location) {
-    let copied = tokio::sync::Notify::new();
+    let (parts, enough) = (AtomicU64::new(0), tokio::sync::Notify::new());
     let told = |step: Step| {
-        if matches!(step, Step::Copied(rows) if rows > 0) {
-            copied.notify_one();
+        if matches!(step, Step::Copied(rows) if rows > 0) && parts.fetch_add(1, Ordering::Relaxed) + 1 == CUT
+        {
+            enough.notify_one();
         }
     };
     tokio::select! {
         biased;
-        () = async { for _ in 0..6 { copied.notified().await } } => {}
+        () = enough.notified() => {}
         done = maru_store::transfer(from, to, false, &told) => panic!("it was done before it was cut off: {done:?}"),
     }
 }
@@ -209,9 +219,12 @@ async fn what_changed_meanwhile_is_found_out() {
     let (_database, postgres) = database().await;
     cut_off(&at(&path), &postgres).await;
     let refused = moved_on(&at(&other), &postgres, false).await.unwrap_err();
-    assert!(refused.to_string().contains("maru.db") && refused.to_string().contains("--start-over"), "{refused}");
+    assert!(
+        refused.to_string().contains("maru.db") && refused.to_string().contains("--start-over"),
+        "{refused}"
+    );
     let mut conn = SqliteConnection::establish(&path.to_string_lossy()).unwrap();
-    conn.batch_execute("UPDATE users SET email = 'other@example.com'; DELETE FROM lines").unwrap();
+    conn.batch_execute("UPDATE users SET email = 'other@example.com'; DELETE FROM plcs").unwrap();
     let refused = moved_on(&at(&path), &postgres, false).await.unwrap_err();
     let told = refused.to_string();
     assert!(told.contains("do not agree") && told.contains("users (other content)"), "{told}");

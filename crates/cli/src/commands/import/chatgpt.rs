@@ -117,7 +117,8 @@ mod tests {
 
     #[test]
     fn what_is_no_conversation_is_empty() {
-        for value in [json!({}), json!({"mapping": []}), json!({"mapping": {}}), json!({"mapping": {"a": 5}})] {
+        for value in [json!({}), json!({"mapping": []}), json!({"mapping": {}}), json!({"mapping": {"a": 5}})]
+        {
             assert!(conversation(&value).drafts.is_empty(), "{value}");
         }
     }

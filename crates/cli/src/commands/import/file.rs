@@ -36,7 +36,9 @@ fn packed(bytes: Vec<u8>, from: Option<Source>) -> Result<Vec<Item>, BoxError> {
     let mut names: Vec<String> = names.map(std::borrow::Cow::into_owned).collect();
     names.sort();
     if names.is_empty() {
-        return Err("there is no conversations.json in it; unpack it and name the file with the conversations".into());
+        return Err(
+            "there is no conversations.json in it; unpack it and name the file with the conversations".into(),
+        );
     }
     let mut items = Vec::new();
     let mut left = MOST;
@@ -104,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_file_says_whose_it_is() {
-        let chatgpt = json!([{ "id": "1", "title": "a", "mapping": {} }, { "id": "2", "title": "b", "mapping": {} }]);
+        let chatgpt =
+            json!([{ "id": "1", "title": "a", "mapping": {} }, { "id": "2", "title": "b", "mapping": {} }]);
         assert_eq!(names(chatgpt.to_string().as_bytes()), Ok(vec!["a".to_owned(), "b".to_owned()]));
         let webui = json!([{ "id": "1", "chat": { "title": "c" } }]);
         assert_eq!(names(format!("\u{feff}{webui}").as_bytes()), Ok(vec!["c".to_owned()]));
@@ -122,7 +125,9 @@ mod tests {
         let pack = |name: &str| {
             let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
             archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
-            archive.write_all(json!([{ "id": "1", "title": "a", "mapping": {} }]).to_string().as_bytes()).unwrap();
+            archive
+                .write_all(json!([{ "id": "1", "title": "a", "mapping": {} }]).to_string().as_bytes())
+                .unwrap();
             archive.finish().unwrap().into_inner()
         };
         assert_eq!(packed(pack("export/conversations.json"), None).map(|items| items.len()).unwrap(), 1);

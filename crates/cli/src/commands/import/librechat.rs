@@ -20,7 +20,8 @@ pub fn conversation(value: &Value) -> Found {
     let nodes: HashMap<&str, (&Value, Option<&str>)> =
         flat.iter().map(|(id, message, parent)| (*id, (*message, *parent))).collect();
     // The one that comes last in the file, where nobody knows when it was written.
-    let last = flat.iter().enumerate().max_by_key(|(place, (_, message, _))| (time(&message["createdAt"]), *place));
+    let last =
+        flat.iter().enumerate().max_by_key(|(place, (_, message, _))| (time(&message["createdAt"]), *place));
     let Some((_, (last, _, _))) = last else { return found };
     for message in path(&nodes, last) {
         match said(message) {
@@ -47,7 +48,9 @@ fn said(message: &Value) -> Option<Draft> {
     let mut said = text(&message["text"]);
     if said.trim().is_empty() {
         let parts = message["content"].as_array().into_iter().flatten().filter(|part| part["type"] == "text");
-        let parts = parts.map(|part| if part["text"].is_string() { text(&part["text"]) } else { text(&part["text"]["value"]) });
+        let parts = parts.map(|part| {
+            if part["text"].is_string() { text(&part["text"]) } else { text(&part["text"]["value"]) }
+        });
         said = parts.collect::<Vec<_>>().join("\n\n");
     }
     if said.trim().is_empty() {

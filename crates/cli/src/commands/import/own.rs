@@ -49,7 +49,8 @@ fn room(line: &Value, name: &str) -> Result<ForeignRoom, String> {
 /// `None` for a reply that was not there yet when the export was made.
 fn message(line: &Value) -> Result<Option<ForeignMessage>, String> {
     let word = |name: &str| line[name].as_str().unwrap_or_default();
-    let role = Role::parse(word("role")).ok_or_else(|| format!("a message of the role {:?}", word("role")))?;
+    let role =
+        Role::parse(word("role")).ok_or_else(|| format!("a message of the role {:?}", word("role")))?;
     let status = MessageStatus::parse(word("status"));
     let status = status.ok_or_else(|| format!("a message of the status {:?}", word("status")))?;
     if !status.is_terminal() {

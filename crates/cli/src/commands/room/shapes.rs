@@ -120,7 +120,8 @@ pub fn markdown(said: &Conversation) -> String {
     let ended = room.ended_at.map(|at| format!(", ended {at:.0}")).unwrap_or_default();
     text += &format!("Room {} ({}), opened {:.0}{ended}\n", room.number, room.id, room.created_at);
     if !room.system_prompt.is_empty() {
-        let quoted: Vec<String> = plain(&room.system_prompt).lines().map(|line| format!("> {line}")).collect();
+        let quoted: Vec<String> =
+            plain(&room.system_prompt).lines().map(|line| format!("> {line}")).collect();
         text += &format!("\n{}\n", quoted.join("\n"));
     }
     for message in &said.messages {
@@ -133,7 +134,11 @@ pub fn markdown(said: &Conversation) -> String {
             MessageStatus::Completed => String::new(),
             other => format!(" ({})", other.as_str()),
         };
-        text += &format!("\n## {who}, {:.0}{status}\n\n{}\n", message.created_at, plain(&message.content).trim_end());
+        text += &format!(
+            "\n## {who}, {:.0}{status}\n\n{}\n",
+            message.created_at,
+            plain(&message.content).trim_end()
+        );
     }
     text
 }

@@ -50,7 +50,9 @@ async fn a_database_of_a_newer_maru_is_left_alone_by_every_command() {
     };
     run(&["migrate"]).ok();
     database.sql("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')").await.expect("a row");
-    for command in [&["serve", "--bind", "127.0.0.1:0"][..], &["migrate"], &["user", "list"], &["room", "show", "1"]] {
+    for command in
+        [&["serve", "--bind", "127.0.0.1:0"][..], &["migrate"], &["user", "list"], &["room", "show", "1"]]
+    {
         let refused = run(command);
         refused.failed(1, "does not know (9999)");
         assert!(refused.err.contains("a newer one made them") && refused.out.is_empty(), "{refused}");
@@ -73,7 +75,8 @@ async fn a_database_moves_to_postgres_and_back() {
     run(&site, &["backup", "kept.db"], "").ok();
     let (served, kept, back) = (&site.store, "sqlite:kept.db", "sqlite:back.db");
     let moves = |from: &str, to: &str, more: &[&str]| {
-        let arguments: Vec<&str> = ["move", "--from", from, "--to", to].into_iter().chain(more.iter().copied()).collect();
+        let arguments: Vec<&str> =
+            ["move", "--from", from, "--to", to].into_iter().chain(more.iter().copied()).collect();
         maru(dir, &arguments, "")
     };
     moves(served, &database.url, &[]).failed(1, "stop it first");
@@ -83,7 +86,8 @@ async fn a_database_moves_to_postgres_and_back() {
     let there = moves(kept, &database.url, &["--json"]);
     let value = there.ok().json();
     assert_eq!((&value["resumed"], &there.err), (&json!(0), &String::new()), "{there}");
-    let messages = value["tables"].as_array().and_then(|tables| tables.iter().find(|table| table["name"] == "messages"));
+    let messages =
+        value["tables"].as_array().and_then(|tables| tables.iter().find(|table| table["name"] == "messages"));
     assert_eq!(messages.map(|table| &table["rows"]), Some(&json!(2)), "{there}");
     moves(kept, &database.url, &[]).failed(1, "already");
     let again = moves(&database.url, back, &[]);

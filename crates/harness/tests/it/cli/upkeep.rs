@@ -26,9 +26,12 @@ fn chat(id: &str, title: &str, words: &[&str]) -> Value {
     for (place, text) in words.iter().enumerate() {
         let role = if place % 2 == 0 { "user" } else { "assistant" };
         let node = format!("n{place}");
-        mapping.insert(node.clone(), json!({"parent": parent, "message": {
+        mapping.insert(
+            node.clone(),
+            json!({"parent": parent, "message": {
             "author": {"role": role}, "create_time": 1_600_000_000 + place,
-            "content": {"content_type": "text", "parts": [text]}, "metadata": {}}}));
+            "content": {"content_type": "text", "parts": [text]}, "metadata": {}}}),
+        );
         parent = node;
     }
     json!({"conversation_id": id, "title": title, "create_time": 1_600_000_000, "mapping": mapping, "current_node": parent})
@@ -39,26 +42,38 @@ async fn conversations_from_elsewhere_become_rooms(site: &Site) {
     let (user, _) = site.user_named(&owner).await;
     let long = "x".repeat(1_000_001);
     let chats = json!([
-        chat("one", "여행", &["어디로?", "바다로\u{0}."]), chat("two", "", &["hello", "hi"]),
-        chat("three", "empty", &[]), chat("four", "too long", &[&long]),
+        chat("one", "여행", &["어디로?", "바다로\u{0}."]),
+        chat("two", "", &["hello", "hi"]),
+        chat("three", "empty", &[]),
+        chat("four", "too long", &[&long]),
     ]);
     let file = write(site, &chats.to_string());
     let dry = json(site, &["import", &file, "--user", &owner, "--dry-run"], "");
-    assert_eq!((dry.code, &dry.json()["good"], &dry.json()["refused"]), (Some(1), &json!(2), &json!(1)), "{dry}");
+    assert_eq!(
+        (dry.code, &dry.json()["good"], &dry.json()["refused"]),
+        (Some(1), &json!(2), &json!(1)),
+        "{dry}"
+    );
     assert_eq!(user.get("/v1/rooms").await.json()["data"], json!([]));
     let done = json(site, &["import", &file, "--user", &owner], "");
     assert_eq!(done.code, Some(1), "one was refused: {done}");
     let report = done.json();
-    assert_eq!((&report["added"], &report["empty"], &report["refused"]), (&json!(2), &json!(1), &json!(1)), "{done}");
+    assert_eq!(
+        (&report["added"], &report["empty"], &report["refused"]),
+        (&json!(2), &json!(1), &json!(1)),
+        "{done}"
+    );
     assert!(report["items"][3]["error"].as_str().is_some_and(|error| error.contains("message 1")), "{done}");
     assert_eq!(report["items"][1]["name"], "two", "what has no name is told by its id");
     // They are rooms like any other: read, and gone on in.
     let rooms = user.get("/v1/rooms").await.has_status(200).json();
-    let names: Vec<_> = rooms["data"].as_array().expect("a list").iter().map(|room| room["name"].clone()).collect();
+    let names: Vec<_> =
+        rooms["data"].as_array().expect("a list").iter().map(|room| room["name"].clone()).collect();
     assert!(names.len() == 2 && names.contains(&json!("여행")), "{rooms}");
     let number = report["items"][0]["room"].as_i64().expect("a number").to_string();
     let said = json(site, &["room", "messages", &number], "").ok().json();
-    let told: Vec<_> = said.as_array().expect("a list").iter().map(|one| (&one["role"], &one["content"])).collect();
+    let told: Vec<_> =
+        said.as_array().expect("a list").iter().map(|one| (&one["role"], &one["content"])).collect();
     assert_eq!(told, [(&json!("user"), &json!("어디로?")), (&json!("assistant"), &json!("바다로."))]);
     assert_eq!(said[0]["created_at"], "2020-09-13T12:26:40Z");
     let path = format!("/v1/rooms/{number}/messages");
@@ -93,7 +108,10 @@ async fn what_is_exported_can_be_taken_over_again(site: &Site) {
     }
     let said = |number: &str| {
         let said = json(site, &["room", "messages", number], "").ok().json();
-        let fields = |one: &Value| [&one["role"], &one["content"], &one["status"], &one["metadata"], &one["created_at"]].map(Clone::clone);
+        let fields = |one: &Value| {
+            [&one["role"], &one["content"], &one["status"], &one["metadata"], &one["created_at"]]
+                .map(Clone::clone)
+        };
         said.as_array().expect("a list").iter().map(fields).collect::<Vec<_>>()
     };
     assert_eq!(said(&number), said(&taken));
@@ -106,7 +124,9 @@ async fn what_is_no_export_is_refused_and_adds_nothing(site: &Site) {
     let owner = name("owner");
     let (user, _) = site.user_named(&owner).await;
     let nobody = name("nobody");
-    for (content, words) in [("", "no JSON"), ("[1, 2]", "none of"), ("{\"a\":", "no JSON"), ("PK\u{3}\u{4}rubbish", "")] {
+    for (content, words) in
+        [("", "no JSON"), ("[1, 2]", "none of"), ("{\"a\":", "no JSON"), ("PK\u{3}\u{4}rubbish", "")]
+    {
         let file = write(site, content);
         refused(site, &["import", &file, "--user", &owner], "", words);
     }
@@ -146,7 +166,10 @@ async fn a_store_that_breaks_its_rules_is_found_out() {
         ("UPDATE rooms SET message_count = 7", "message_count"),
         ("UPDATE rooms SET message_count = 4, last_seq = last_seq + 1", "without a gap"),
         ("UPDATE rooms SET last_seq = last_seq - 1, last_message_seq = 2", "last_message_seq"),
-        ("UPDATE rooms SET last_message_seq = 4; UPDATE messages SET status = 'failed' WHERE seq = 2", "stands as its turn does"),
+        (
+            "UPDATE rooms SET last_message_seq = 4; UPDATE messages SET status = 'failed' WHERE seq = 2",
+            "stands as its turn does",
+        ),
         ("UPDATE messages SET status = 'streaming' WHERE seq = 2", "waits for a model"),
         ("UPDATE messages SET status = 'completed'; UPDATE turns SET finished_at = NULL", "nobody's to run"),
     ] {
@@ -167,11 +190,17 @@ async fn a_store_that_breaks_its_rules_is_found_out() {
 async fn old_rooms_go_when_they_are_told_to() {
     let site = Site::start(Backend::Postgres, &[]).await;
     let user = site.user().await;
-    let open = async |name: &str| user.post("/v1/rooms").json(&json!({"name": name})).await.has_status(201).string("/id");
+    let open = async |name: &str| {
+        user.post("/v1/rooms").json(&json!({"name": name})).await.has_status(201).string("/id")
+    };
     let (old, new) = (open("old\tand idle").await, open("new").await);
     site.sql("UPDATE rooms SET updated_at = updated_at - interval '100 days' WHERE name LIKE 'old%'").await;
     let found = json(&site, &["retention", "--idle-for", "90d"], "").ok().json();
-    assert_eq!((found["rooms"].as_array().map(Vec::len), &found["rooms"][0]["id"]), (Some(1), &json!(old)), "{found}");
+    assert_eq!(
+        (found["rooms"].as_array().map(Vec::len), &found["rooms"][0]["id"]),
+        (Some(1), &json!(old)),
+        "{found}"
+    );
     let text = run(&site, &["retention", "--idle-for", "90d"], "");
     assert!(text.ok().out.contains("nothing was deleted: say --delete"), "{text}");
     user.get(&format!("/v1/rooms/{old}")).await.has_status(200);

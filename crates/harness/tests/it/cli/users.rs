@@ -134,7 +134,8 @@ async fn bad_input_is_refused_in_words(site: &Site) {
 async fn an_account_goes_while_its_turns_run(site: &Site) {
     let (username, model) = (name("leaver"), name("talks"));
     let (user, _) = site.user_named(&username).await;
-    site.upstream.script_each(model.clone(), vec![Script::tokens(100_000, 50), Script::stream().role().stall()]);
+    site.upstream
+        .script_each(model.clone(), vec![Script::tokens(100_000, 50), Script::stream().role().stall()]);
     let mut turns = Vec::new();
     for _ in 0..2 {
         let fields = json!({"model": format!("test/{model}")});

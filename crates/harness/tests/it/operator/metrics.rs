@@ -29,8 +29,11 @@ fn counted() -> BTreeSet<String> {
         } else if path.extension().is_some_and(|kind| kind == "rs") {
             let text = std::fs::read_to_string(&path).expect("a source file");
             for kind in ["counter!(", "gauge!(", "histogram!("] {
-                let calls = text.split(kind).skip(1).filter_map(|call| call.trim_start().strip_prefix("\"maru_"));
-                names.extend(calls.filter_map(|call| call.split('"').next()).map(|name| format!("maru_{name}")));
+                let calls =
+                    text.split(kind).skip(1).filter_map(|call| call.trim_start().strip_prefix("\"maru_"));
+                names.extend(
+                    calls.filter_map(|call| call.split('"').next()).map(|name| format!("maru_{name}")),
+                );
             }
         }
     }

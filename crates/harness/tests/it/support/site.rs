@@ -80,7 +80,7 @@ impl Site {
             Some(database) => database.url.clone(),
             None => format!("sqlite:{}", server.home().join("maru.db").display()),
         };
-        Self { server, upstream, backend, store, database: database }
+        Self { server, upstream, backend, store, database }
     }
 
     /// A client without a token.
