@@ -141,9 +141,7 @@ pub fn respond(
 
 /// Spread out, so that a restart is not followed by all readers at one instant.
 fn retry_after() -> Duration {
-    let mut random = [0_u8; 2];
-    let _ = getrandom::fill(&mut random);
-    Duration::from_millis(1000 + u64::from(u16::from_be_bytes(random)) % 4000)
+    Duration::from_millis(fastrand::u64(1000..5000))
 }
 
 /// Brings events to one reader. A task of its own: a reader that does not read is asked for nothing
