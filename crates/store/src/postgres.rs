@@ -126,6 +126,14 @@ impl Store {
         .await
     }
 
+    /// Looks up a row or two by a key.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.read(work).await
+    }
+
     /// Runs queries that all see the database at one instant.
     pub(crate) async fn snapshot<T: Send + 'static>(
         &self,

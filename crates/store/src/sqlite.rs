@@ -13,7 +13,7 @@ use diesel::{Connection, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use futures_util::future::BoxFuture;
 pub use lane::Conn;
-use lane::{Kind, Lane};
+use lane::{Kind, Lane, Look};
 use maru_domain::error::{BoxError, StoreError};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
@@ -64,6 +64,8 @@ pub(crate) const NOW_PLUS: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER
 pub(crate) const CLIENT_USER: &str = "json_extract(rooms.metadata, '$.user_id')";
 
 const READERS: usize = 2;
+/// Connections for [`Store::look`].
+const LOOKS: usize = 4;
 
 /// How long a connection waits for another one's lock.
 const BUSY: Duration = Duration::from_secs(5);
@@ -72,6 +74,7 @@ const BUSY: Duration = Duration::from_secs(5);
 pub struct Store {
     writer: Lane,
     readers: Vec<Lane>,
+    looks: Vec<Look>,
     next_reader: AtomicUsize,
     /// A write has failed for want of room, of the file or of the lock, and none has been tried out since.
     in_doubt: AtomicBool,
@@ -80,20 +83,21 @@ pub struct Store {
 impl Store {
     /// Opens the file, which `migrate` has made.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, OpenError> {
-        let open = |query_only: bool| {
+        let open = |pragmas: &'static str| {
             let path = path.to_owned();
             Box::new(move || {
                 let mut conn = connect(&path, durability)?;
-                if query_only {
-                    conn.batch_execute("PRAGMA query_only = ON").map_err(unavailable)?;
-                }
+                conn.batch_execute(pragmas).map_err(unavailable)?;
                 Ok(Conn::new(conn))
             })
         };
-        let writer = Lane::start("writer", Kind::Write, open(false)).map_err(OpenError::store)?;
-        let readers = (0..READERS).map(|_| Lane::start("reader", Kind::Read, open(true)));
-        let readers = readers.collect::<Result<_, _>>().map_err(OpenError::store)?;
-        Ok(Self { writer, readers, next_reader: AtomicUsize::new(0), in_doubt: AtomicBool::new(false) })
+        let writer = Lane::start("writer", Kind::Write, open("")).map_err(OpenError::store)?;
+        let reader = || Lane::start("reader", Kind::Read, open("PRAGMA query_only = ON"));
+        let readers = (0..READERS).map(|_| reader()).collect::<Result<_, _>>().map_err(OpenError::store)?;
+        let look = || Look::new(open("PRAGMA query_only = ON; PRAGMA cache_size = -2000"));
+        let looks = (0..LOOKS).map(|_| look()).collect();
+        let (next_reader, in_doubt) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Ok(Self { writer, readers, looks, next_reader, in_doubt })
     }
 
     /// Runs `work` in a transaction and answers when it is on the disk.
@@ -117,6 +121,30 @@ impl Store {
         match self.readers.get(turn % READERS) {
             Some(reader) => reader.run(work).await,
             None => self.writer.run(work).await,
+        }
+    }
+
+    /// Looks up a row or two by a key, on the caller's own thread: to wake a reader's costs several times as much as
+    /// such a query. Nothing that reads more belongs here, for it keeps the caller's thread from everything else.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let work = match self.look_now(work) {
+            Ok(done) => return done,
+            Err(work) => work,
+        };
+        self.read(work).await
+    }
+
+    /// The same without a wait; gives the work back when all connections are in use.
+    fn look_now<T, W>(&self, work: W) -> Result<Result<T, StoreError>, W>
+    where
+        W: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>>,
+    {
+        match self.looks.iter().find_map(Look::free) {
+            Some(look) => Ok(look.run(work)),
+            None => Err(work),
         }
     }
 

@@ -75,7 +75,7 @@ async fn messages(wired: &Wired, room: &str, limit: usize, output: &Output) -> R
 }
 
 /// The newest items of a list, the newest first, and whether there are more.
-async fn newest<T, K: Copy, R>(
+pub async fn newest<T, K: Copy, R>(
     limit: usize,
     key: impl Fn(&T) -> K,
     read: impl Fn(PageRequest<K>) -> R,

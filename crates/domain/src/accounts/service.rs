@@ -10,6 +10,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::error::{Fault, FieldFault, FieldRule, StoreError, codes};
 use crate::ids::{Ids, KeyId, SessionId, UserId};
 use crate::once::{Once, OnceKey};
+use crate::page::{Page, PageRequest};
 use crate::text::{has_control, normalised_name};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -386,12 +387,16 @@ impl Accounts {
         if done { Ok(()) } else { Err(Fault::new(&codes::SESSION_NOT_FOUND)) }
     }
 
-    /// A user's live sessions, newest first.
+    /// A page of a user's live sessions.
     ///
     /// # Errors
     /// When the store is away.
-    pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, Fault> {
-        Ok(self.ports.sessions.list(user, self.ports.clock.now()).await?)
+    pub async fn sessions(
+        &self,
+        user: UserId,
+        request: PageRequest<SessionId>,
+    ) -> Result<Page<Session>, Fault> {
+        Ok(self.ports.sessions.page(user, self.ports.clock.now(), request).await?)
     }
 
     /// Makes an API key. The key is told now, to a retry under the same idempotency key, and never again.
@@ -429,12 +434,12 @@ impl Accounts {
         }))
     }
 
-    /// A user's keys, newest first.
+    /// A page of a user's keys that are not revoked.
     ///
     /// # Errors
     /// When the store is away.
-    pub async fn keys(&self, user: UserId) -> Result<Vec<ApiKey>, Fault> {
-        Ok(self.ports.keys.list(user).await?)
+    pub async fn keys(&self, user: UserId, request: PageRequest<KeyId>) -> Result<Page<ApiKey>, Fault> {
+        Ok(self.ports.keys.page(user, request).await?)
     }
 
     /// Revokes a key.

@@ -337,7 +337,7 @@ impl RoomStore for Store {
     }
 
     async fn find(&self, room: RoomRef) -> Result<Option<Room>, StoreError> {
-        self.read(move |conn| {
+        self.look(move |conn| {
             Box::pin(async move {
                 let row: Option<RoomRow> = match room {
                     RoomRef::Id(id) => by_id(conn, id).await?,
@@ -353,7 +353,7 @@ impl RoomStore for Store {
     }
 
     async fn named(&self, name: RoomName) -> Result<Option<Room>, StoreError> {
-        self.read(move |conn| {
+        self.look(move |conn| {
             Box::pin(async move { Ok(by_name(conn, &name).await?.map(Room::try_from).transpose()?) })
         })
         .await
