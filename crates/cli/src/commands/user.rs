@@ -56,7 +56,9 @@ pub async fn run(command: UserCommand, settings: &Settings, output: &Output) -> 
             if !yes && !confirmed(output, "an account", &question, name)? {
                 return Err("nothing was deleted".into());
             }
+            let rooms = wired.services.rooms.owned(found.id).await.map_err(|fault| in_words(&fault))?;
             accounts.delete(found.id).await.map_err(|fault| in_words(&fault))?;
+            wired.services.rooms.tell_gone(rooms.iter().map(|room| room.get().id).collect()).await;
             output.say(
                 &shape(&found),
                 &format!("{} is deleted with everything that was theirs", found.username),

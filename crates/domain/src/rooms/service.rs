@@ -230,6 +230,13 @@ impl Rooms {
         Ok(())
     }
 
+    /// Says of rooms that they are gone: their owner was deleted, and they with him.
+    pub async fn tell_gone(&self, rooms: Vec<RoomId>) {
+        for room in rooms {
+            self.engine.tell_room(room).await;
+        }
+    }
+
     /// Deletes a room for good, with its messages, and stops its turns.
     ///
     /// # Errors

@@ -13,6 +13,8 @@ mod engine;
 #[cfg(test)]
 mod fail_points;
 #[cfg(test)]
+mod instances;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod layers;
