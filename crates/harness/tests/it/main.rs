@@ -13,6 +13,8 @@ mod engine;
 #[cfg(test)]
 mod fail_points;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod layers;

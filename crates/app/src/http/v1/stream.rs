@@ -174,7 +174,8 @@ impl Pump {
                     if self.is_too_slow() {
                         return cut(self.connection.as_ref());
                     }
-                    let stops = self.ends_at_drain && self.state.status.is_draining();
+                    // Not before balancers have noticed: readers come again at once.
+                    let stops = self.ends_at_drain && self.state.status.closing().is_cancelled();
                     if stops || !self.visitor.may_go_on(&self.state).await {
                         break;
                     }
