@@ -3,6 +3,8 @@
 mod banner;
 mod sockets;
 
+pub(crate) use banner::reachable;
+
 use crate::http::{self, State};
 use crate::settings::Settings;
 use crate::wire::{Wired, wire};
