@@ -66,12 +66,12 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     }
     // Before any turn is taken up: whoever cannot listen must not start work.
     let listener = listen(settings.server.bind)?;
+    // Before anything counts.
+    let metrics = metrics_handle().map_err(start)?;
     let wired = wire(&settings).await.map_err(start)?;
     recover(&wired).await.map_err(start)?;
     let address = listener.local_addr().map_err(start)?;
-    let state =
-        State::new(&settings, wired.services.clone(), wired.store.clone(), metrics_handle().map_err(start)?);
-    let state = web::Data::new(state);
+    let state = web::Data::new(State::new(&settings, &wired, metrics));
     start_tasks(&wired, &state);
     let app_state = state.clone();
     let server = HttpServer::new(move || http::app(app_state.clone()))
@@ -87,7 +87,8 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let handle = server.handle();
     // Before the banner: whoever has read it may send a signal.
     let mut signals = Signals::new().map_err(start)?;
-    banner::print(&settings, address, &location.shown());
+    let shares = shares(&settings, &wired).await;
+    banner::print(&settings, address, &location.shown(), &shares);
     let running = std::pin::pin!(server);
     let ending = async {
         signals.next().await;
@@ -112,6 +113,19 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What is shared with other instances, and whether it is there.
+async fn shares(settings: &Settings, wired: &Wired) -> String {
+    let Some(redis) = &wired.redis else { return "none: each process does with its own memory".to_owned() };
+    let url = settings.redis.url.shown();
+    match redis.ping().await {
+        Ok(()) => url,
+        Err(why) => {
+            tracing::warn!(redis = url, why, "Redis does not answer; starting without it");
+            format!("{url} (does not answer; going on without it)")
+        }
+    }
 }
 
 /// The end in order: say that we are about to go, let balancers notice, let turns end.

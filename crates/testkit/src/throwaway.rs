@@ -24,6 +24,23 @@ use std::time::{Duration, Instant};
 /// The environment variable with an administrator's `postgres://…` URL of a server that several test processes share.
 pub const SHARED_SERVER: &str = "MARU_TEST_PG";
 
+/// The environment variable with the `redis://…` URL of a Redis that several test processes share.
+pub const SHARED_REDIS: &str = "MARU_TEST_REDIS";
+
+/// The Redis of this test run. Tests share it: each has key prefixes of its own.
+///
+/// # Panics
+/// When there is none, with a message that names the command that starts one.
+#[must_use]
+pub fn redis_url() -> String {
+    match std::env::var(SHARED_REDIS) {
+        Ok(url) if !url.is_empty() => url,
+        _ => panic!(
+            "no Redis: run the tests with `scripts/with-servers COMMAND`, or set {SHARED_REDIS}=redis://…"
+        ),
+    }
+}
+
 /// Why there is no throwaway server.
 #[derive(Debug)]
 pub enum ThrowawayError {

@@ -5,13 +5,13 @@ use std::io::Write;
 use std::net::SocketAddr;
 
 /// Prints the banner to standard output. Scripts rely on the line that begins with `listening on`.
-pub fn print(settings: &Settings, address: SocketAddr, store: &str) {
+pub fn print(settings: &Settings, address: SocketAddr, store: &str, redis: &str) {
     let mut out = std::io::stdout();
     // Nobody may be reading; `println!` would panic.
-    let _ = writeln!(out, "{}", text(settings, address, store)).and_then(|()| out.flush());
+    let _ = writeln!(out, "{}", text(settings, address, store, redis)).and_then(|()| out.flush());
 }
 
-fn text(settings: &Settings, address: SocketAddr, store: &str) -> String {
+fn text(settings: &Settings, address: SocketAddr, store: &str, redis: &str) -> String {
     let url = format!("http://{}", reachable(address));
     let model = &settings.llm.model;
     let demo =
@@ -30,6 +30,7 @@ fn text(settings: &Settings, address: SocketAddr, store: &str) -> String {
         "maru {version}\n\
          listening on {url}\n  \
          store   {store}\n  \
+         redis   {redis}\n  \
          model   {model}{demo}\n  \
          docs    {url}/docs\n  \
          health  {url}/readyz{open}\n\n\

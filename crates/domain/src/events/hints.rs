@@ -28,6 +28,13 @@ impl RoomHints {
         }
     }
 
+    /// Wakes the readers of all rooms.
+    pub fn tell_all(&self) {
+        for readers in self.lock().values() {
+            readers.send_replace(());
+        }
+    }
+
     /// Forgets the rooms that nobody reads any more.
     pub fn sweep(&self) {
         self.lock().retain(|_, readers| readers.receiver_count() > 0);

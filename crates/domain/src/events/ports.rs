@@ -25,6 +25,8 @@ pub enum Notice {
     },
     /// Somebody wants this turn to stop: whoever runs it should look.
     Cancel(TurnId),
+    /// Notices of other instances may have been lost: whoever waits for one should look.
+    Missed,
 }
 
 /// Carries hints to whoever listens.

@@ -172,6 +172,8 @@ impl Engine {
                 self.registry.stop(turn, Stop::Cancelled);
             }
             Notice::Room { room, .. } => self.hints.tell(room),
+            // A lost cancel is found by the next beat.
+            Notice::Missed => self.hints.tell_all(),
         });
         // A bus that falls silent for good is no reason to stop the heart.
         let notices = notices.then(|()| std::future::pending::<()>());

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// The program under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_maru-under-test");
 
-/// Each function once on SQLite and once on PostgreSQL. It gets the server that all tests of this process share, so it
+/// Each function once on SQLite and once on PostgreSQL with Redis. It gets the server that all tests of this process share, so it
 /// may set nothing and needs users of its own.
 macro_rules! on_both {
     ($($name:ident)+) => {
@@ -39,7 +39,7 @@ macro_rules! on_both {
     };
 }
 
-/// Each function once for SQLite and once for PostgreSQL; it starts servers as it needs them.
+/// Each function once for SQLite and once for PostgreSQL with Redis; it starts servers as it needs them.
 macro_rules! for_both {
     ($($name:ident)+) => {
         mod sqlite {

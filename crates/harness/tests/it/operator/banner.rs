@@ -15,6 +15,7 @@ async fn the_banner_says_where_and_how(backend: Backend) {
     assert!(log.lines().any(|line| line == format!("listening on {base}")), "{log}");
     for part in [
         "  store   ",
+        if backend == Backend::Sqlite { "  redis   none" } else { "  redis   redis://" },
         "  model   demo",
         &format!("  docs    {base}/docs"),
         &format!("  health  {base}/readyz"),

@@ -2,14 +2,14 @@
 
 use super::{BINARY, Http, name};
 use maru_harness::server::{Launch, TestServer};
-use maru_testkit::throwaway::{Database, Postgres};
+use maru_testkit::throwaway::{Database, Postgres, redis_url};
 use maru_testkit::upstream::Upstream;
 use serde_json::{Value, json};
 use std::ops::Deref;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
-/// Which database.
+/// Which database, and what stands beside it: SQLite with the process's own memory, PostgreSQL with Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     Sqlite,
@@ -29,6 +29,20 @@ pub struct Site {
 pub const PASSWORD: &str = "correct horse battery";
 /// The provider's key: must be seen by nobody but the provider.
 pub const PROVIDER_KEY: &str = "sk-canary-of-the-provider";
+
+/// The secret of servers that share a database.
+pub const SHARED_SECRET: &str = "a-secret-of-tests-that-nobody-else-has-0123456789";
+
+/// What servers on that database share beside it.
+pub fn beside_postgres(database: &str) -> [(&'static str, String); 3] {
+    let name = database.rsplit('/').next().and_then(|rest| rest.split('?').next()).unwrap_or_default();
+    [
+        ("MARU__REDIS__URL", redis_url()),
+        // Tests share a Redis, and each database has a name of its own.
+        ("MARU__REDIS__PREFIX", name.to_owned()),
+        ("MARU__AUTH__SECRET", SHARED_SECRET.to_owned()),
+    ]
+}
 
 impl Site {
     /// A server of its own, set by environment variables. Its model is `test/echo`: `reply to: …`.
@@ -54,6 +68,9 @@ impl Site {
             .env("MARU__LIMITS__REGISTRATIONS_PER_HOUR", "1000000");
         if let Some(database) = &database {
             launch = launch.store(&database.url);
+            for (name, value) in beside_postgres(&database.url) {
+                launch = launch.env(name, value);
+            }
         }
         for (name, value) in settings {
             launch = launch.env(*name, *value);
