@@ -6,14 +6,18 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "test support: a database's name only has to be new")]
 
+mod balancer;
 mod cluster;
 mod database;
 mod installed;
+mod redis;
 #[cfg(test)]
 mod tests;
 mod watchdog;
 
+pub use balancer::{Balancer, free_port};
 pub use database::Database;
+pub use redis::Redis;
 
 use cluster::{Cluster, Durability};
 use std::fmt;

@@ -5,6 +5,8 @@ mod ainfo_rooms;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod deploy;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod edges;

@@ -182,20 +182,20 @@ fn done(mut command: Command, user: Option<(u32, u32)>, what: &str) -> Result<()
 }
 
 /// A process that has ended and waits for its parent is not alive.
-fn alive(pid: u32) -> bool {
+pub(super) fn alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }
 
-fn free_port() -> std::io::Result<u16> {
+pub(super) fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-fn tail(log: &str) -> String {
+pub(super) fn tail(log: &str) -> String {
     let lines: Vec<_> = log.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
-fn failed(what: &'static str) -> impl Fn(std::io::Error) -> ThrowawayError {
+pub(super) fn failed(what: &'static str) -> impl Fn(std::io::Error) -> ThrowawayError {
     move |error| ThrowawayError::Failed(format!("{what}: {error}"))
 }

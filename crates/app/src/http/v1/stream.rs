@@ -175,7 +175,9 @@ impl Pump {
                         return cut(self.connection.as_ref());
                     }
                     // Not before balancers have noticed: readers come again at once.
-                    let stops = self.ends_at_drain && self.state.status.closing().is_cancelled();
+                    let status = &self.state.status;
+                    let stops = status.ending().is_cancelled()
+                        || self.ends_at_drain && status.closing().is_cancelled();
                     if stops || !self.visitor.may_go_on(&self.state).await {
                         break;
                     }
