@@ -17,6 +17,8 @@ mod fail_points;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod instances;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod layers;

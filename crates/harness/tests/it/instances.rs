@@ -1,0 +1,8 @@
+//! Two servers on one database are one server: with a Redis between them, and, slower, without.
+
+mod cancel;
+mod rooms;
+mod sessions;
+mod streams;
+mod takeover;
+mod twins;
