@@ -3,6 +3,8 @@
 mod banner;
 mod sockets;
 
+pub(crate) use banner::reachable;
+
 use crate::http::{self, State};
 use crate::settings::Settings;
 use crate::wire::{Wired, wire};
@@ -133,6 +135,9 @@ async fn drain(settings: &Settings, wired: &Wired, state: &State) {
     // Not before balancers have noticed: clients of sockets come again at once.
     state.status.close_sockets();
     wired.services.engine.drain(settings.server.drain_timeout.0).await;
+    // What is left tells of turns that run elsewhere: their readers go there, and are told so by an
+    // end instead of a broken connection.
+    state.status.end_streams();
 }
 
 /// SIGTERM and SIGINT; a second one means now.

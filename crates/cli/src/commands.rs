@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod doctor;
+pub mod health;
 pub mod key;
 pub mod migrate;
 pub mod plc;

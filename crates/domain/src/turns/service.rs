@@ -1,5 +1,6 @@
 //! The use cases of turns: look, wait, follow, cancel.
 
+use super::away::STORE_PAUSE;
 use super::ports::StreamBuffer;
 use super::{Engine, Settled, TurnEvent, TurnEventId, TurnStatus, TurnView};
 use crate::access::{Authorized, Write};
@@ -277,7 +278,11 @@ impl Follower {
                 self.finish(TurnEvent::Done(view));
             }
             Ok(_) => self.finish(TurnEvent::Gone),
-            // The reader comes again and finds the store back, or a clear error.
+            // Not the end: an EventSource that came again now would be refused, and never come back.
+            Err(fault) if *fault.code == codes::STORE_UNAVAILABLE => {
+                self.turns.engine.ports.clock.sleep(STORE_PAUSE).await;
+            }
+            // The reader comes again, and finds another server or a clear error.
             Err(_) => self.over = true,
         }
     }

@@ -3,6 +3,7 @@
 mod banner;
 mod document;
 mod full_disk;
+mod health;
 mod probes;
 mod refused_starts;
 mod stopping;

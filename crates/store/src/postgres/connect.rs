@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// What every connection is set to: nothing may hang for ever, and no lock outlives its owner.
@@ -16,10 +16,17 @@ const SESSION: &str = "SET statement_timeout = '5s'; SET lock_timeout = '4s'; \
 /// Opens a connection. With `sslmode=require` the certificate and its name are checked.
 pub async fn connect(url: String) -> ConnectionResult<AsyncPgConnection> {
     let mut config = Config::from_str(&url).map_err(bad)?;
+    let several = config.get_hosts().len() > 1;
     if config.get_connect_timeout().is_none() {
-        config.connect_timeout(Duration::from_secs(3));
+        // Of several hosts the next one must get its turn before whoever waits gives up.
+        config.connect_timeout(Duration::from_secs(if several { 1 } else { 3 }));
+    }
+    if several && config.get_target_session_attrs() == TargetSessionAttrs::Any {
+        // A primary and its standbys: the one that can be written to.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
     config.tcp_user_timeout(Duration::from_secs(10)).keepalives_idle(Duration::from_secs(30));
+    config.keepalives_interval(Duration::from_secs(10)).keepalives_retries(3);
     if config.get_application_name().is_none() {
         config.application_name("maru");
     }

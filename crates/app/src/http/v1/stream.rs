@@ -172,7 +172,10 @@ impl Pump {
                     if self.is_too_slow() {
                         return cut(self.connection.as_ref());
                     }
-                    let stops = self.ends_at_drain && self.state.status.is_draining();
+                    // Not before balancers have noticed: readers come again at once.
+                    let status = &self.state.status;
+                    let stops = status.ending().is_cancelled()
+                        || self.ends_at_drain && status.closing().is_cancelled();
                     if stops || !self.visitor.may_go_on(&self.state).await {
                         break;
                     }
