@@ -44,6 +44,8 @@ pub enum Command {
     Config,
     /// Check settings, database, model and exposure; each finding comes with a remedy.
     Doctor,
+    /// Ask the running server how it is: for health checks. Exits with 1 when it is not well.
+    Health(HealthArguments),
     /// Accounts.
     #[command(subcommand)]
     User(UserCommand),
@@ -185,6 +187,17 @@ pub struct RestoreArguments {
     /// Replace the database that is there. It is kept beside it, under another name.
     #[arg(long)]
     pub overwrite: bool,
+}
+
+/// What to ask.
+#[derive(Args)]
+pub struct HealthArguments {
+    /// Ask whether it is ready (/readyz) and not just alive (/livez).
+    #[arg(long)]
+    pub ready: bool,
+    /// Where it listens, when the settings do not say it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub bind: Option<String>,
 }
 
 /// What to do with accounts.
@@ -373,10 +386,14 @@ impl Arguments {
             Command::Serve(serve) => Some(serve),
             _ => None,
         };
+        let health = match &self.command {
+            Command::Health(health) => health.bind.clone(),
+            _ => None,
+        };
         Overrides {
             config: self.config.clone(),
             store: self.store.clone(),
-            bind: serve.and_then(|serve| serve.bind.clone()),
+            bind: serve.and_then(|serve| serve.bind.clone()).or(health),
             redis: serve.and_then(|serve| serve.redis.clone()),
             model: serve.and_then(|serve| serve.model.clone()),
         }

@@ -4,6 +4,7 @@ pub mod backup;
 pub mod check;
 pub mod config;
 pub mod doctor;
+pub mod health;
 pub mod import;
 pub mod key;
 pub mod manual;

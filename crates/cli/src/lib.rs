@@ -56,6 +56,7 @@ async fn run(command: Command, settings: Settings, output: &Output) -> Result<Ex
         Command::Move(arguments) => commands::moving::run(&arguments, output).await,
         Command::Config => commands::config::run(&settings, output),
         Command::Doctor => commands::doctor::run(&settings, output).await,
+        Command::Health(arguments) => commands::health::run(&arguments, &settings, output).await,
         Command::User(command) => commands::user::run(command, &settings, output).await,
         Command::Key(command) => commands::key::run(command, &settings, output).await,
         Command::Quote(command) => commands::quote::run(command, &settings, output).await,

@@ -131,6 +131,7 @@ impl Services {
         let Ports { store, clock, ids, .. } = ports;
         let engine_ports = EnginePorts {
             store: Arc::clone(&store.turns),
+            events: Arc::clone(&store.events),
             buffer: Arc::clone(&ports.buffer),
             bus: ports.bus,
             models: Arc::clone(&ports.models),

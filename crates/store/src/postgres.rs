@@ -2,6 +2,7 @@
 //! two, TLS by rustls, no libpq.
 
 pub(crate) mod connect;
+mod pulse;
 
 use crate::error::{Abort, from_diesel, unavailable};
 use crate::{Levels, OpenError};
@@ -13,6 +14,8 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, Tr
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use futures_util::future::BoxFuture;
 use maru_domain::error::StoreError;
+use pulse::Pulse;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
@@ -67,23 +70,18 @@ pub(crate) const UNHURRIED: &str = "SET LOCAL statement_timeout = 0";
 
 /// How long a call waits for a connection before it fails.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a commit may take. Less than the session's `statement_timeout`: a server that waits for a
+/// synchronous standby would give up waiting then and call it done, without the standby having it.
+const COMMITTING: Duration = Duration::from_secs(4);
 /// Names the advisory lock under which migrations run; "maru" as a number.
 const MIGRATION_LOCK: i64 = 0x6d61_7275;
 
 /// The database.
 pub struct Store {
     pool: Pool<AsyncPgConnection>,
+    pulse: Arc<Pulse>,
     /// Where calls and the connections' own tasks run: a web worker's runtime may end before them.
     runtime: Handle,
-}
-
-/// Puts a connection back into the pool, unless what it did shows that it may be broken: then it is
-/// closed, and the server rolls back whatever was open.
-fn give_back<T>(conn: Object<AsyncPgConnection>, done: Result<T, StoreError>) -> Result<T, StoreError> {
-    if matches!(done, Err(StoreError::Unavailable { .. })) {
-        drop(Object::take(conn));
-    }
-    done
 }
 
 impl Store {
@@ -101,7 +99,8 @@ impl Store {
             .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map_err(OpenError::store)?;
-        Ok(Self { pool, runtime: Handle::try_current().map_err(OpenError::store)? })
+        let runtime = Handle::try_current().map_err(OpenError::store)?;
+        Ok(Self { pool, pulse: Pulse::new(url, runtime.clone()), runtime })
     }
 
     /// Runs `work` in a transaction and answers when it is committed.
@@ -109,11 +108,7 @@ impl Store {
         &self,
         work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.detached(|mut conn| async move {
-            let done = transaction(&mut conn, "BEGIN", work).await;
-            give_back(conn, done)
-        })
-        .await
+        self.detached(|conn| Box::pin(transaction(conn, "BEGIN", work))).await
     }
 
     /// Runs queries that each see the database as it is then.
@@ -121,12 +116,13 @@ impl Store {
         &self,
         work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.detached(|mut conn| async move {
-            let done = match work(&mut conn).await {
-                Ok(value) | Err(Abort::With(value)) => Ok(value),
-                Err(Abort::Error(error)) => Err(error),
-            };
-            give_back(conn, done)
+        self.detached(|conn| {
+            Box::pin(async move {
+                match work(conn).await {
+                    Ok(value) | Err(Abort::With(value)) => Ok(value),
+                    Err(Abort::Error(error)) => Err(error),
+                }
+            })
         })
         .await
     }
@@ -144,25 +140,28 @@ impl Store {
         &self,
         work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.detached(|mut conn| async move {
-            let done = transaction(&mut conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work).await;
-            give_back(conn, done)
-        })
-        .await
+        const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        self.detached(|conn| Box::pin(transaction(conn, BEGIN, work))).await
     }
 
-    async fn detached<T, F>(
+    /// Runs a call to its end on a task of its own, or as long as the server answers.
+    async fn detached<T: Send + 'static>(
         &self,
-        call: impl FnOnce(Object<AsyncPgConnection>) -> F + Send + 'static,
-    ) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, StoreError>> + Send + 'static,
-    {
-        let pool = self.pool.clone();
+        call: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (pool, pulse) = (self.pool.clone(), Arc::clone(&self.pulse));
         let task = self.runtime.spawn(async move {
-            let conn = pool.get().await.map_err(unavailable)?;
-            call(conn).await
+            let mut conn = pulse.guard(async { pool.get().await.map_err(unavailable) }).await?;
+            let done = pulse.guard(call(&mut conn)).await;
+            if matches!(done, Err(StoreError::Unavailable { .. })) {
+                // It may be broken: closed, the server rolls back whatever is open.
+                drop(Object::take(conn));
+            }
+            if pulse.is_lost() {
+                // Those that wait for work have lost it as well, and may never hear of it.
+                pool.retain(|_, _| false);
+            }
+            done
         });
         task.await.map_err(|error| StoreError::Internal(error.into()))?
     }
@@ -219,9 +218,21 @@ impl Store {
         .await
     }
 
-    /// True when the database answers.
+    /// True when the database answers and can be written to: a standby cannot, nor a server that was
+    /// set to read only.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        self.read(|conn| Box::pin(async move { Ok(conn.batch_execute("SELECT 1").await?) })).await
+        use diesel::sql_types::Text;
+        use diesel_async::RunQueryDsl;
+        self.read(|conn| {
+            Box::pin(async move {
+                let read_only = diesel::dsl::sql::<Text>("current_setting('transaction_read_only')");
+                match diesel::select(read_only).get_result::<String>(conn).await?.as_str() {
+                    "off" => Ok(()),
+                    _ => Err(Abort::Error(unavailable("the database can only be read"))),
+                }
+            })
+        })
+        .await
     }
 }
 
@@ -234,10 +245,11 @@ async fn transaction<T: Send + 'static>(
     Transactions::begin_transaction_sql(conn, begin).await.map_err(unavailable)?;
     match work(conn).await {
         Ok(value) => {
+            let unknown = |source| StoreError::Unavailable { certain: false, source };
+            let committed = tokio::time::timeout(COMMITTING, Transactions::commit_transaction(conn)).await;
             // A connection that breaks during COMMIT leaves the outcome unknown.
-            Transactions::commit_transaction(conn).await.map_err(|error| match from_diesel(error) {
-                StoreError::Unavailable { source, .. } => StoreError::Unavailable { certain: false, source },
-                StoreError::Internal(source) => StoreError::Unavailable { certain: false, source },
+            committed.map_err(|late| unknown(late.into()))?.map_err(|error| match from_diesel(error) {
+                StoreError::Unavailable { source, .. } | StoreError::Internal(source) => unknown(source),
                 conflict @ StoreError::Conflict(_) => conflict,
             })?;
             Ok(value)

@@ -5,6 +5,8 @@ mod ainfo_rooms;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod deploy;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod edges;
@@ -12,6 +14,10 @@ mod edges;
 mod engine;
 #[cfg(test)]
 mod fail_points;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod instances;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]

@@ -2,13 +2,15 @@
 
 mod command;
 mod http;
+mod judge;
 mod raw;
 mod site;
 
 pub use command::{Ran, maru, maru_with};
 pub use http::{Ask, Http, Reply};
+pub use judge::judge;
 pub use raw::{Raw, exchange, probe};
-pub use site::{Backend, NOT_HANGING, PASSWORD, Site, shared};
+pub use site::{Backend, NOT_HANGING, PASSWORD, PROVIDER_KEY, Site, beside_postgres, shared};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

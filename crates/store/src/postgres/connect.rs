@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -56,10 +56,17 @@ pub async fn client(url: &str, name: &str) -> ConnectionResult<(Client, BoxFutur
 
 fn configured(url: &str) -> ConnectionResult<Config> {
     let mut config = Config::from_str(url).map_err(bad)?;
+    let several = config.get_hosts().len() > 1;
     if config.get_connect_timeout().is_none() {
-        config.connect_timeout(Duration::from_secs(3));
+        // Of several hosts the next one must get its turn before whoever waits gives up.
+        config.connect_timeout(Duration::from_secs(if several { 1 } else { 3 }));
+    }
+    if several && config.get_target_session_attrs() == TargetSessionAttrs::Any {
+        // A primary and its standbys: the one that can be written to.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
     config.tcp_user_timeout(Duration::from_secs(10)).keepalives_idle(Duration::from_secs(30));
+    config.keepalives_interval(Duration::from_secs(10)).keepalives_retries(3);
     if config.get_application_name().is_none() {
         config.application_name("maru");
     }

@@ -225,7 +225,7 @@ async fn conversation(
 }
 
 /// How many rooms one statement names; SQLite takes 32,766 values at most.
-const ROOMS_AT_ONCE: usize = 1_000;
+pub(super) const ROOMS_AT_ONCE: usize = 1_000;
 
 async fn conversations(
     conn: &mut Conn,
