@@ -120,7 +120,7 @@ impl Client {
         }
         let all: Vec<String> = plan.tables.iter().map(|table| quoted(&table.name)).collect();
         self.run(&format!(
-            "BEGIN; DROP TABLE IF EXISTS {MARK}; TRUNCATE {} RESTART IDENTITY; \
+            "SET client_min_messages = warning; BEGIN; DROP TABLE IF EXISTS {MARK}; TRUNCATE {} RESTART IDENTITY; \
              CREATE TABLE {MARK} (name TEXT PRIMARY KEY, last TEXT NOT NULL, rows BIGINT NOT NULL); \
              INSERT INTO {MARK} VALUES ('{SOURCE}', {}, 0); COMMIT",
             all.join(", "),
