@@ -5,6 +5,7 @@ mod sockets;
 
 pub(crate) use banner::reachable;
 
+use crate::database;
 use crate::http::{self, State};
 use crate::settings::Settings;
 use crate::wire::{Wired, wire};
@@ -60,8 +61,11 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let location = settings.location().map_err(start)?;
     // First: the tables under a running server are not ours to change.
     let _held = maru_store::lock(&location).map_err(start)?;
-    let migrated = maru_store::migrate(&location).await.map_err(start)?;
-    for migration in &migrated {
+    let migrated = database::migrate_held(&settings).await.map_err(start)?;
+    if let Some(kept) = &migrated.kept {
+        tracing::info!(file = %kept.display(), "the database as it was before the migrations is kept");
+    }
+    for migration in &migrated.applied {
         tracing::info!(migration, "migrated");
     }
     // Before any turn is taken up: whoever cannot listen must not start work.

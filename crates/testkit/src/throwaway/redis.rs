@@ -29,7 +29,8 @@ impl Redis {
     /// # Errors
     /// Without Redis, or when it does not come up.
     pub fn start() -> Result<Self, ThrowawayError> {
-        let missing = || ThrowawayError::Failed("Redis is not installed; run: scripts/setup tests".to_owned());
+        let missing =
+            || ThrowawayError::Failed("Redis is not installed; run: scripts/setup tests".to_owned());
         let server = installed::program("redis-server").ok_or_else(missing)?;
         let cli = installed::program("redis-cli").ok_or_else(missing)?;
         let mut tried = 0;
