@@ -156,17 +156,6 @@ pub struct MigrateArguments {
     pub status: bool,
 }
 
-/// What to ask.
-#[derive(Args)]
-pub struct HealthArguments {
-    /// Ask whether it is ready (/readyz) and not just alive (/livez).
-    #[arg(long)]
-    pub ready: bool,
-    /// Where it listens, when the settings do not say it.
-    #[arg(long, value_name = "ADDRESS")]
-    pub bind: Option<String>,
-}
-
 /// Where a backup goes.
 #[derive(Args)]
 pub struct BackupArguments {
@@ -198,6 +187,17 @@ pub struct RestoreArguments {
     /// Replace the database that is there. It is kept beside it, under another name.
     #[arg(long)]
     pub overwrite: bool,
+}
+
+/// What to ask.
+#[derive(Args)]
+pub struct HealthArguments {
+    /// Ask whether it is ready (/readyz) and not just alive (/livez).
+    #[arg(long)]
+    pub ready: bool,
+    /// Where it listens, when the settings do not say it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub bind: Option<String>,
 }
 
 /// What to do with accounts.

@@ -17,6 +17,7 @@ mod transfer;
 pub mod types;
 
 pub use levels::Levels;
+use maru_domain::clock::Timestamp;
 use maru_domain::error::{BoxError, StoreError};
 use maru_domain::services::StorePorts;
 use std::collections::BTreeMap;
@@ -247,6 +248,10 @@ pub async fn restore(from: &Path, location: &Location, overwrite: bool) -> Resul
     match location.clone() {
         Location::Sqlite(path) => {
             blocking(move || {
+                // Locking makes what is not there.
+                if !from.is_file() {
+                    return Err(refused(format!("there is no file {}", from.display())));
+                }
                 let lock = sqlite::lock(&path)?;
                 let restored = sqlite::files::restore(&from, &path, overwrite);
                 drop(lock);
@@ -321,6 +326,17 @@ impl Store {
         match &self.backend {
             Backend::Sqlite(store) => store.durability().await,
             Backend::Postgres(store) => store.durability().await,
+        }
+    }
+
+    /// What a database server's clock says; a file has none of its own.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn clock(&self) -> Result<Option<Timestamp>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(_) => Ok(None),
+            Backend::Postgres(store) => store.clock().await.map(Some),
         }
     }
 

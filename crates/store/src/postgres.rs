@@ -187,6 +187,19 @@ impl Store {
         .await
     }
 
+    /// What the server's clock says.
+    pub(crate) async fn clock(&self) -> Result<maru_domain::clock::Timestamp, StoreError> {
+        use diesel_async::RunQueryDsl;
+        self.read(|conn| {
+            Box::pin(async move {
+                let now = diesel::dsl::sql::<crate::types::sql::Moment>(NOW);
+                let now: crate::types::DbTime = diesel::select(now).get_result(conn).await?;
+                Ok(now.0)
+            })
+        })
+        .await
+    }
+
     /// Indexes that the server itself holds to be broken or half built.
     pub(crate) async fn integrity(&self) -> Result<Vec<String>, StoreError> {
         use diesel::sql_types::{Nullable, Text};

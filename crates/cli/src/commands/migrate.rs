@@ -35,6 +35,11 @@ async fn status(store: &str, settings: &Settings, output: &Output) -> Result<Exi
     let levels = database::levels(settings).await?;
     let level = levels.applied.last().map_or("no table yet", String::as_str);
     let text = match (levels.pending.as_slice(), levels.unknown.as_slice()) {
+        _ if levels.half_moved => {
+            format!(
+                "a move into {store} was cut off, so that only a part is there; run `maru move` again to end it"
+            )
+        }
         ([], []) => format!("{store} is up to date ({level})"),
         (pending, []) => {
             format!("{store} is at {level} and lacks {}; run `maru migrate`", pending.join(", "))
@@ -45,8 +50,8 @@ async fn status(store: &str, settings: &Settings, output: &Output) -> Result<Exi
             unknown.join(", ")
         ),
     };
-    let value = json!({ "store": store, "applied": levels.applied, "pending": levels.pending, "unknown": levels.unknown });
+    let value = json!({ "store": store, "applied": levels.applied, "pending": levels.pending, "unknown": levels.unknown, "half_moved": levels.half_moved });
     output.say(&value, &text);
-    let good = levels.pending.is_empty() && levels.unknown.is_empty();
+    let good = levels.pending.is_empty() && levels.unknown.is_empty() && !levels.half_moved;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

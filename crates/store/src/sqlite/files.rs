@@ -199,9 +199,6 @@ fn digest(mut file: File) -> std::io::Result<(u64, String)> {
 
 /// Puts a backup in the database's place. The caller holds the lock. What was there is kept beside it.
 pub fn restore(from: &Path, path: &Path, overwrite: bool) -> Result<Restored, OpenError> {
-    if !from.is_file() {
-        return Err(refused(format!("there is no file {}", from.display())));
-    }
     let holds = fs::metadata(path).is_ok_and(|file| file.len() > 0);
     if holds && !overwrite {
         return Err(refused(format!(

@@ -157,17 +157,21 @@ async fn a_database_that_is_in_use_is_not_moved_into_or_out_of() {
     assert!(refused.to_string().contains("already"), "{refused}");
 }
 
-/// Begins to move and stops when the first part is there.
+/// Parts after which it is cut off: every small table has gone by then, and no large one.
+const CUT: u64 = 9;
+
+/// Begins to move and stops in the middle.
 async fn cut_off(from: &Location, to: &Location) {
-    let copied = tokio::sync::Notify::new();
+    let (parts, enough) = (AtomicU64::new(0), tokio::sync::Notify::new());
     let told = |step: Step| {
-        if matches!(step, Step::Copied(rows) if rows > 0) {
-            copied.notify_one();
+        if matches!(step, Step::Copied(rows) if rows > 0) && parts.fetch_add(1, Ordering::Relaxed) + 1 == CUT
+        {
+            enough.notify_one();
         }
     };
     tokio::select! {
         biased;
-        () = async { for _ in 0..6 { copied.notified().await } } => {}
+        () = enough.notified() => {}
         done = maru_store::transfer(from, to, false, &told) => panic!("it was done before it was cut off: {done:?}"),
     }
 }
@@ -220,7 +224,7 @@ async fn what_changed_meanwhile_is_found_out() {
         "{refused}"
     );
     let mut conn = SqliteConnection::establish(&path.to_string_lossy()).unwrap();
-    conn.batch_execute("UPDATE users SET email = 'other@example.com'; DELETE FROM lines").unwrap();
+    conn.batch_execute("UPDATE users SET email = 'other@example.com'; DELETE FROM plcs").unwrap();
     let refused = moved_on(&at(&path), &postgres, false).await.unwrap_err();
     let told = refused.to_string();
     assert!(told.contains("do not agree") && told.contains("users (other content)"), "{told}");

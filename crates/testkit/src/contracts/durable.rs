@@ -43,6 +43,9 @@ macro_rules! store_contract {
         mod turns {
             $crate::turns_contract!($new);
         }
+        mod upkeep {
+            $crate::upkeep_contract!($new);
+        }
         mod quotes {
             $crate::quotes_contract!($new);
         }
