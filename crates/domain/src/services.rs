@@ -164,7 +164,12 @@ impl Services {
             quotes: Quotes { store: store.quotes, rooms: rooms.clone(), messages: messages.clone() },
             rooms,
             messages,
-            turns: Turns { engine: Arc::clone(&engine), store: store.turns, buffer: ports.buffer },
+            turns: Turns {
+                engine: Arc::clone(&engine),
+                store: store.turns,
+                buffer: ports.buffer,
+                ids: Arc::clone(&ids),
+            },
             plcs: Plcs { store: store.plcs, clock: Arc::clone(&clock), ids },
             events: store.events,
             once: store.once,

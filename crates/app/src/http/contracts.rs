@@ -3,6 +3,7 @@
 
 pub mod ainfo_rooms;
 pub mod drf;
+pub mod openai;
 pub mod plc_chat;
 pub mod quote_chat;
 pub mod token_chats;
@@ -24,9 +25,14 @@ pub enum Contract {
     QuoteChat,
     /// The PLC chat API (contract §4).
     PlcChat,
+    /// OpenAI's API (contract §6.1).
+    OpenAi,
     /// Our own.
     Native,
 }
+
+/// The words of the PLC chat API behind a chat's id. In the place of a chat completion's id they are its.
+pub const PLC_WORDS: [&str; 5] = ["history", "message", "stream", "clear", "cancel"];
 
 impl Contract {
     /// The contract that owns a path, for errors that come before any handler (contract §0.6).
@@ -41,6 +47,11 @@ impl Contract {
             Self::QuoteChat
         } else if path.starts_with("/api/") {
             Self::TokenChats
+        } else if ["/v1/responses", "/v1/conversations", "/v1/models"].into_iter().any(under)
+            || (under("/v1/chat/completions")
+                && !PLC_WORDS.iter().any(|word| under(&format!("/v1/chat/completions/{word}"))))
+        {
+            Self::OpenAi
         } else if ["/v1/chat", "/v1/plcs"].into_iter().any(under) {
             Self::PlcChat
         } else {
@@ -56,6 +67,7 @@ impl Contract {
             Self::AinfoRooms => drf::Refusal::<Korean>::from_fault(&fault).into_response(),
             Self::QuoteChat => quote_chat::Refusal::from(fault).error_response(),
             Self::PlcChat => plc_chat::Refusal::from(fault).into_response(),
+            Self::OpenAi => openai::Refusal::from(fault).into_response(),
             Self::Native => Problem::from(fault).error_response(),
         }
     }
@@ -66,7 +78,7 @@ impl Contract {
         match self {
             Self::TokenChats => wrong_verb::<English>(verb),
             Self::AinfoRooms => wrong_verb::<Korean>(verb),
-            Self::QuoteChat | Self::PlcChat | Self::Native => {
+            Self::QuoteChat | Self::PlcChat | Self::OpenAi | Self::Native => {
                 self.refuse(Fault::new(&codes::METHOD_NOT_ALLOWED))
             }
         }
@@ -78,7 +90,9 @@ impl Contract {
         match self {
             Self::TokenChats => not_found::<English>(),
             Self::AinfoRooms => not_found::<Korean>(),
-            Self::QuoteChat | Self::PlcChat | Self::Native => self.refuse(Fault::new(&codes::NOT_FOUND)),
+            Self::QuoteChat | Self::PlcChat | Self::OpenAi | Self::Native => {
+                self.refuse(Fault::new(&codes::NOT_FOUND))
+            }
         }
     }
 }
@@ -93,7 +107,7 @@ fn not_found<L: Language>() -> HttpResponse {
 
 #[cfg(test)]
 mod tests {
-    use super::Contract::{self, AinfoRooms, Native, TokenChats};
+    use super::Contract::{self, AinfoRooms, Native, OpenAi, PlcChat, TokenChats};
 
     #[test]
     fn a_path_belongs_to_the_contract_of_its_first_words() {
@@ -106,6 +120,11 @@ mod tests {
             ("/api/v1/chatbots", TokenChats),
             ("/chatbots", Native),
             ("/wsx", Native),
+            ("/v1/chat/completions", OpenAi),
+            ("/v1/chat/completions/chatcmpl-1/messages", OpenAi),
+            ("/v1/chat/completions/history", PlcChat),
+            ("/v1/chat/completionsx", PlcChat),
+            ("/v1/models/openai/gpt", OpenAi),
             ("/v1/rooms", Native),
             ("/", Native),
         ];

@@ -1,6 +1,6 @@
 //! Every route, in one table: verb, path, handler, policy. Nothing is served that is not here.
 
-use super::contracts::{Contract, ainfo_rooms, plc_chat, quote_chat, token_chats};
+use super::contracts::{Contract, ainfo_rooms, openai, plc_chat, quote_chat, token_chats};
 use super::{openapi, operator, v1};
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
@@ -95,6 +95,28 @@ pub fn table() -> Vec<Entry> {
         PlcChat GET "/v1/plcs/{plc_uuid}" Anonymous plc_chat::plc;
         PlcChat PATCH "/v1/plcs/{plc_uuid}" Anonymous plc_chat::activate;
 
+        OpenAi GET "/v1/models" Token openai::models;
+        OpenAi GET "/v1/models/{model}" Token openai::one_model;
+        OpenAi POST "/v1/chat/completions" Token openai::complete;
+        OpenAi GET "/v1/chat/completions" Token openai::completions;
+        OpenAi GET "/v1/chat/completions/{id}" Token openai::completion;
+        OpenAi POST "/v1/chat/completions/{id}" Token openai::change_completion;
+        OpenAi DELETE "/v1/chat/completions/{id}" Token openai::delete_completion;
+        OpenAi GET "/v1/chat/completions/{id}/messages" Token openai::completion_messages;
+        OpenAi POST "/v1/conversations" Token openai::open;
+        OpenAi GET "/v1/conversations/{id}" Token openai::conversation;
+        OpenAi POST "/v1/conversations/{id}" Token openai::change;
+        OpenAi DELETE "/v1/conversations/{id}" Token openai::delete;
+        OpenAi GET "/v1/conversations/{id}/items" Token openai::items;
+        OpenAi POST "/v1/conversations/{id}/items" Token openai::add_items;
+        OpenAi GET "/v1/conversations/{id}/items/{item_id}" Token openai::one_item;
+        OpenAi DELETE "/v1/conversations/{id}/items/{item_id}" Token openai::delete_item;
+        OpenAi POST "/v1/responses" Token openai::respond_to;
+        OpenAi GET "/v1/responses/{id}" Token openai::response;
+        OpenAi DELETE "/v1/responses/{id}" Token openai::delete_response;
+        OpenAi POST "/v1/responses/{id}/cancel" Token openai::cancel_response;
+        OpenAi GET "/v1/responses/{id}/input_items" Token openai::input_items;
+
         Native POST "/v1/auth/register" Open v1::accounts::register;
         Native POST "/v1/auth/login" Open v1::accounts::login;
         Native POST "/v1/auth/logout" Token v1::accounts::logout;
@@ -160,16 +182,23 @@ pub fn configure(app: &mut web::ServiceConfig) {
     // The longest words first: a scope keeps what begins with its own.
     scopes.sort_by_key(|(words, _)| std::cmp::Reverse(words.len()));
     for (words, resources) in scopes {
-        app.service(
-            resources.into_iter().fold(web::scope(&words), |scope, resource| scope.service(resource)),
-        );
+        let mut scope = web::scope(&words);
+        if words == "/v1/chat/completions" {
+            // `/v1/chat/completions/history` asks for a chat of the PLC chat API (contract §6.1).
+            scope = scope.guard(guard::fn_guard(|asked| {
+                Contract::of_path(asked.head().uri.path()) == Contract::OpenAi
+            }));
+        }
+        app.service(resources.into_iter().fold(scope, |scope, resource| scope.service(resource)));
     }
     app.default_service(web::to(unknown_path));
 }
 
 /// A path with and without a slash at its end (contract §0.2).
 fn resource(path: &str, entries: &[Entry]) -> Resource {
-    let mut resource = web::resource(vec![path.to_owned(), format!("{path}/")]);
+    // A model's name has a slash in it.
+    let path = path.replace("{model}", "{model:.+}");
+    let mut resource = web::resource(vec![path.clone(), format!("{path}/")]);
     let mut allowed: Vec<&str> = Vec::new();
     let contract = entries.first().map_or(Contract::Native, |entry| entry.contract);
     for entry in entries {

@@ -92,6 +92,11 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// One who has shown a token, of a stream that ends by itself.
+    pub fn of(caller: &Caller) -> Self {
+        Self::native(caller, false)
+    }
+
     fn native(caller: &Caller, ends_at_drain: bool) -> Self {
         Self { visitor: Visitor::known(caller.actor(), caller.key.clone()), ends_at_drain, comments: true }
     }

@@ -207,11 +207,7 @@ impl World {
 pub fn request(content: &str) -> SendRequest {
     SendRequest {
         content: CleanText::message(content.to_owned()).unwrap(),
-        metadata: Map::new(),
-        plc: None,
-        model: None,
-        withdraw_on_failure: false,
-        once: None,
+        ..SendRequest::default()
     }
 }
 

@@ -18,7 +18,6 @@ use maru_domain::once::{Once, OnceKey};
 use maru_domain::plcs::PlcUuid;
 use maru_domain::text::CleanText;
 use maru_domain::turns::{Settled, TurnStatus, TurnView};
-use serde_json::Map;
 use utoipa::ToSchema;
 
 /// A message.
@@ -50,8 +49,7 @@ fn said(fields: &Fields, once: Option<OnceKey>) -> Result<Said, Refusal> {
         Some(uuid) => Some(PlcUuid::parse(&uuid).ok_or_else(|| Fault::new(&codes::UNKNOWN_PLC))?),
         None => None,
     };
-    let request =
-        SendRequest { content, metadata: Map::new(), plc, model: None, withdraw_on_failure: false, once };
+    let request = SendRequest { content, plc, once, ..SendRequest::default() };
     Ok(Said { request, user_id: bounded("user_id", user_id, USER_CHARS)? })
 }
 
