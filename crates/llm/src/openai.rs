@@ -18,8 +18,8 @@ use async_openai::types::chat::{
 };
 use async_trait::async_trait;
 use maru_domain::messages::Role;
-use maru_domain::turns::{Prompt, Sampling};
 use maru_domain::turns::ports::{ChatModel, ModelError, ModelFault, Pieces};
+use maru_domain::turns::{Prompt, Sampling};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -162,9 +162,10 @@ struct Asked {
 impl ChatModel for OpenAi {
     async fn reply(&self, prompt: Prompt) -> Result<Pieces, ModelError> {
         let (turn, sampling) = (prompt.turn, prompt.sampling.clone());
-        let body = serde_json::to_vec(&Asked { request: self.request(prompt), sampling }).map_err(|error| {
-            ModelError::new(ModelFault::Refused, format!("the request cannot be written: {error}"))
-        })?;
+        let body =
+            serde_json::to_vec(&Asked { request: self.request(prompt), sampling }).map_err(|error| {
+                ModelError::new(ModelFault::Refused, format!("the request cannot be written: {error}"))
+            })?;
         tracing::debug!(provider = self.name, model = self.model, %turn, bytes = body.len(), "asking the model");
         let request = self
             .http

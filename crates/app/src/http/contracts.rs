@@ -1,6 +1,7 @@
 //! The contracts of the systems that maru replaces: thin views over one domain. Each has a folder,
 //! and its own words and shapes for what goes wrong.
 
+pub mod ai_sdk;
 pub mod ainfo_rooms;
 pub mod drf;
 pub mod openai;
@@ -27,6 +28,8 @@ pub enum Contract {
     PlcChat,
     /// OpenAI's API (contract §6.1).
     OpenAi,
+    /// The AI SDK's chat (contract §6.2).
+    AiSdk,
     /// Our own.
     Native,
 }
@@ -43,6 +46,8 @@ impl Contract {
         };
         if ["/chatbot", "/api/v1/chatbot", "/ws"].into_iter().any(under) {
             Self::AinfoRooms
+        } else if is_ai_sdk(path) {
+            Self::AiSdk
         } else if path.starts_with("/api/chat/") || matches!(path, "/api/health" | "/api/health/") {
             Self::QuoteChat
         } else if path.starts_with("/api/") {
@@ -68,6 +73,7 @@ impl Contract {
             Self::QuoteChat => quote_chat::Refusal::from(fault).error_response(),
             Self::PlcChat => plc_chat::Refusal::from(fault).into_response(),
             Self::OpenAi => openai::Refusal::from(fault).into_response(),
+            Self::AiSdk => ai_sdk::Refusal::from(fault).into_response(),
             Self::Native => Problem::from(fault).error_response(),
         }
     }
@@ -78,7 +84,7 @@ impl Contract {
         match self {
             Self::TokenChats => wrong_verb::<English>(verb),
             Self::AinfoRooms => wrong_verb::<Korean>(verb),
-            Self::QuoteChat | Self::PlcChat | Self::OpenAi | Self::Native => {
+            Self::QuoteChat | Self::PlcChat | Self::OpenAi | Self::AiSdk | Self::Native => {
                 self.refuse(Fault::new(&codes::METHOD_NOT_ALLOWED))
             }
         }
@@ -90,11 +96,18 @@ impl Contract {
         match self {
             Self::TokenChats => not_found::<English>(),
             Self::AinfoRooms => not_found::<Korean>(),
-            Self::QuoteChat | Self::PlcChat | Self::OpenAi | Self::Native => {
+            Self::QuoteChat | Self::PlcChat | Self::OpenAi | Self::AiSdk | Self::Native => {
                 self.refuse(Fault::new(&codes::NOT_FOUND))
             }
         }
     }
+}
+
+/// `/api/chat` alone, and a chat's `stream` and `stop`; the rest below it is the quote API's.
+fn is_ai_sdk(path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    let chat = path.strip_prefix("/api/chat/").and_then(|rest| rest.split_once('/'));
+    path == "/api/chat" || chat.is_some_and(|(_, word)| matches!(word, "stream" | "stop"))
 }
 
 fn wrong_verb<L: Language>(verb: &str) -> HttpResponse {
@@ -107,7 +120,7 @@ fn not_found<L: Language>() -> HttpResponse {
 
 #[cfg(test)]
 mod tests {
-    use super::Contract::{self, AinfoRooms, Native, OpenAi, PlcChat, TokenChats};
+    use super::Contract::{self, AiSdk, AinfoRooms, Native, OpenAi, PlcChat, QuoteChat, TokenChats};
 
     #[test]
     fn a_path_belongs_to_the_contract_of_its_first_words() {
@@ -120,6 +133,11 @@ mod tests {
             ("/api/v1/chatbots", TokenChats),
             ("/chatbots", Native),
             ("/wsx", Native),
+            ("/api/chat", AiSdk),
+            ("/api/chat/c1/stream", AiSdk),
+            ("/api/chat/c1/stop/", AiSdk),
+            ("/api/chat/stream", QuoteChat),
+            ("/api/chat/u1/t1", QuoteChat),
             ("/v1/chat/completions", OpenAi),
             ("/v1/chat/completions/chatcmpl-1/messages", OpenAi),
             ("/v1/chat/completions/history", PlcChat),

@@ -1,6 +1,6 @@
 //! Every route, in one table: verb, path, handler, policy. Nothing is served that is not here.
 
-use super::contracts::{Contract, ainfo_rooms, openai, plc_chat, quote_chat, token_chats};
+use super::contracts::{Contract, ai_sdk, ainfo_rooms, openai, plc_chat, quote_chat, token_chats};
 use super::{openapi, operator, v1};
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
@@ -72,6 +72,10 @@ pub fn table() -> Vec<Entry> {
         QuoteChat GET "/api/chat/stream" Anonymous quote_chat::stream;
         QuoteChat DELETE "/api/chat/{userId}/{threadNum}" Anonymous quote_chat::delete;
         QuoteChat GET "/api/health" Open quote_chat::health;
+
+        AiSdk POST "/api/chat" Anonymous ai_sdk::chat;
+        AiSdk GET "/api/chat/{id}/stream" Anonymous ai_sdk::resume;
+        AiSdk POST "/api/chat/{id}/stop" Anonymous ai_sdk::stop;
 
         PlcChat GET "/v1/chat/{chat_id}/history" Anonymous plc_chat::history;
         PlcChat POST "/v1/chat/{chat_id}/message" Anonymous plc_chat::message;

@@ -179,13 +179,19 @@ impl Messages {
         turn: Option<&Turn>,
     ) -> Result<Vec<PromptMessage>, Fault> {
         let said = self.said_until(room.get().id, turn, MAX_LIMIT).await?;
-        let said = said.into_iter().map(|message| PromptMessage { role: message.role, content: message.content });
+        let said =
+            said.into_iter().map(|message| PromptMessage { role: message.role, content: message.content });
         Ok(said.collect())
     }
 
     /// The newest messages of a room up to a turn's reply, oldest first. As for every model: nothing of
     /// a turn that was cancelled, and no reply without a word.
-    async fn said_until(&self, room: RoomId, turn: Option<&Turn>, most: usize) -> Result<Vec<Message>, Fault> {
+    async fn said_until(
+        &self,
+        room: RoomId,
+        turn: Option<&Turn>,
+        most: usize,
+    ) -> Result<Vec<Message>, Fault> {
         let mut part = match turn {
             None => Part::Start,
             Some(turn) => {

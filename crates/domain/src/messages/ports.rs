@@ -9,8 +9,8 @@ use crate::page::{Page, PageRequest};
 use crate::plcs::PlcUuid;
 use crate::rooms::Room;
 use crate::rooms::ports::NewRoom;
-use crate::turns::{Turn, TurnOptions};
 use crate::turns::ports::Lease;
+use crate::turns::{Turn, TurnOptions};
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 

@@ -1,10 +1,10 @@
 //! The use cases of messages: send, read, edit, regenerate, delete.
 
 use super::Message;
-use super::{Role, Saying};
 use super::ports::{
     AddOutcome, Edit, EditTarget, MessageStore, NewSend, Regenerate, SendOutcome, SendTarget, Sent,
 };
+use super::{Role, Saying};
 use crate::access::{Actor, Authorized, Read, Write};
 use crate::clock::Clock;
 use crate::error::{Fault, codes};
@@ -116,7 +116,11 @@ impl Messages {
         self.send_to(SendTarget::Named(Box::new(room)), request).await
     }
 
-    pub(super) async fn send_to(&self, target: SendTarget, request: SendRequest) -> Result<Once<Sending>, Fault> {
+    pub(super) async fn send_to(
+        &self,
+        target: SendTarget,
+        request: SendRequest,
+    ) -> Result<Once<Sending>, Fault> {
         fail_point!("turn.authorized");
         self.check_may_run(request.model.as_deref())?;
         let send = self.new_send(target, request);

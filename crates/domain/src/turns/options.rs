@@ -96,7 +96,12 @@ mod tests {
     #[test]
     fn options_survive_the_database() {
         let sampling = Sampling { temperature: Some(0.5), stop: vec!["x".into()], ..Sampling::default() };
-        let options = TurnOptions { instructions: Some("be brief".into()), sampling, past: 2, ..TurnOptions::default() };
+        let options = TurnOptions {
+            instructions: Some("be brief".into()),
+            sampling,
+            past: 2,
+            ..TurnOptions::default()
+        };
         let json = serde_json::to_value(&options).unwrap();
         assert_eq!(serde_json::from_value::<TurnOptions>(json).unwrap(), options);
     }

@@ -135,7 +135,8 @@ mod tests {
     fn instructions_come_after_the_rooms_own_prompt() {
         let budget = Budget { messages: 1, chars: 1 };
         let told = |system_prompt: &str, instructions: Option<&str>| {
-            let options = TurnOptions { instructions: instructions.map(str::to_owned), ..TurnOptions::default() };
+            let options =
+                TurnOptions { instructions: instructions.map(str::to_owned), ..TurnOptions::default() };
             let source = PromptSource { system_prompt: system_prompt.into(), options, ..source(&["a"]) };
             source.within(TurnId(Uuid::nil()), budget).system
         };

@@ -38,6 +38,17 @@ impl Turns {
         Ok(self.store.first(room.get().id).await?)
     }
 
+    /// The newest turn of a room that has not ended, with its reply so far.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn running<A>(&self, room: &Authorized<Room, A>) -> Result<Option<TurnView>, Fault> {
+        match self.store.unfinished(room.get().id).await?.last() {
+            Some(turn) => Ok(self.store.find(*turn).await?),
+            None => Ok(None),
+        }
+    }
+
     /// Takes a turn of a room away with all that it told. One that still runs is stopped first.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ mod readers;
 mod refusals;
 mod resume;
 mod rooms;
-mod sse;
+pub mod sse;
 mod table;
 mod turns;
 

@@ -2,10 +2,10 @@
 
 use super::fragments::{LeaseUntil, OpenSession, Prepare, Unfinished};
 use super::idempotency::{Begun, Guarded, begin, note_opened};
-use super::{message_changes, told};
 use super::rooms::RoomRow;
 use super::turns::{TurnRow, kept_options, view_of};
 use super::{Conn, Db, Store};
+use super::{message_changes, told};
 use crate::error::Abort;
 use crate::schema::{messages, rooms, turns};
 use crate::types::{DbId, DbJson, DbTime};

@@ -227,7 +227,11 @@ async fn completions(
         rows = rows.filter(rooms::model.eq(model));
     }
     if let Some(number) = beyond {
-        rows = if falling { rows.filter(rooms::number.lt(number)) } else { rows.filter(rooms::number.gt(number)) };
+        rows = if falling {
+            rows.filter(rooms::number.lt(number))
+        } else {
+            rows.filter(rooms::number.gt(number))
+        };
     }
     let rows: Vec<RoomRow> = rows.load(conn).await?;
     let items = rows.into_iter().map(Room::try_from).collect::<Result<_, _>>()?;

@@ -21,7 +21,13 @@ use maru_domain::messages::{Message, MessageStatus};
 use maru_domain::once::Once;
 
 /// Stores messages whose numbers are taken and end at `last`.
-pub async fn insert(conn: &mut Conn, told: &[Told], room: DbId, last: i64, now: Timestamp) -> QueryResult<Vec<MessageRow>> {
+pub async fn insert(
+    conn: &mut Conn,
+    told: &[Told],
+    room: DbId,
+    last: i64,
+    now: Timestamp,
+) -> QueryResult<Vec<MessageRow>> {
     let first = last - i64::try_from(told.len()).unwrap_or(0);
     let mut rows = Vec::with_capacity(told.len());
     for (seq, told) in (first + 1..).zip(told) {
@@ -105,7 +111,9 @@ pub async fn of_client(
 type Telling<T> = Result<T, Abort<TellOutcome>>;
 
 pub async fn tell(conn: &mut Conn, new: NewTold) -> Telling<TellOutcome> {
-    let Some(first) = new.told.as_slice().first().map(|told| told.id) else { return Ok(TellOutcome::RoomMissing) };
+    let Some(first) = new.told.as_slice().first().map(|told| told.id) else {
+        return Ok(TellOutcome::RoomMissing);
+    };
     if let Some(once) = &new.once {
         // Found again by its first message, as one that is added alone is.
         match begin(conn, once, Guarded::Turn(TurnId(first.0)), new.now).await? {

@@ -19,7 +19,8 @@ mod stored;
 pub use completions::{__path_complete, complete};
 pub use conversations::{
     __path_add_items, __path_change, __path_conversation, __path_delete, __path_delete_item, __path_items,
-    __path_one_item, __path_open, add_items, change, conversation, delete, delete_item, items, one_item, open,
+    __path_one_item, __path_open, add_items, change, conversation, delete, delete_item, items, one_item,
+    open,
 };
 pub use models::{__path_models, __path_one_model, models, one_model};
 pub use refusal::Refusal;

@@ -104,7 +104,11 @@ impl Chunks {
             TurnEvent::Reset { text, .. } => self.catch_up(&text),
             TurnEvent::Done(view) => self.end(&view),
             TurnEvent::Gone => {
-                self.fail(&Fault::new(&codes::TURN_NOT_FOUND).detail("the model failed, or the completion was deleted").into());
+                self.fail(
+                    &Fault::new(&codes::TURN_NOT_FOUND)
+                        .detail("the model failed, or the completion was deleted")
+                        .into(),
+                );
             }
         }
     }

@@ -63,7 +63,8 @@ impl Wish {
         let rest = said.split_off(said.iter().take_while(|said| said.role == Role::System).count());
         let leading: Vec<_> = said.into_iter().map(|said| said.content.into_string()).collect();
         let system = clean("messages", leading.join("\n\n"), MESSAGE_CHARS)?;
-        let usage = fields.object("stream_options")?.map(|options| options.flag("include_usage")).transpose()?;
+        let usage =
+            fields.object("stream_options")?.map(|options| options.flag("include_usage")).transpose()?;
         Ok(Self {
             model,
             system,

@@ -165,7 +165,8 @@ pub async fn delete(
 ) -> Result<HttpResponse, Refusal> {
     let room = find(&state, &caller, &id).await?;
     state.services.rooms.delete(room).await?;
-    Ok(HttpResponse::Ok().json(json!({ "id": id.as_str(), "object": "conversation.deleted", "deleted": true })))
+    Ok(HttpResponse::Ok()
+        .json(json!({ "id": id.as_str(), "object": "conversation.deleted", "deleted": true })))
 }
 
 fn item_id(id: &str) -> Result<MessageId, Refusal> {

@@ -187,7 +187,10 @@ impl<'v> Fields<'v> {
         if range.contains(&number) {
             return Ok(Some(number));
         }
-        Err(Refusal::value(self.at(name), format!("it must lie between {} and {}", range.start(), range.end())))
+        Err(Refusal::value(
+            self.at(name),
+            format!("it must lie between {} and {}", range.start(), range.end()),
+        ))
     }
 
     /// A whole number within bounds.
@@ -196,7 +199,10 @@ impl<'v> Fields<'v> {
         if range.contains(&number) {
             return Ok(Some(number));
         }
-        Err(Refusal::value(self.at(name), format!("it must lie between {} and {}", range.start(), range.end())))
+        Err(Refusal::value(
+            self.at(name),
+            format!("it must lie between {} and {}", range.start(), range.end()),
+        ))
     }
 
     /// Refuses a field that asks for something: anything but nothing, false, or an empty list or object.

@@ -63,8 +63,15 @@ mod tests {
         let id = RoomId(Uuid::from_u128(7));
         assert_eq!(conversation(id), "conv_00000000000000000000000000000007");
         assert_eq!(room_of(&conversation(id)), Some(id));
-        for bad in ["", "conv_", "conv_7", "resp_00000000000000000000000000000007", "conv_0000000000000000000000000000000A",
-            "conv_00000000-0000-0000-0000-000000000007", "conv_가"] {
+        for bad in [
+            "",
+            "conv_",
+            "conv_7",
+            "resp_00000000000000000000000000000007",
+            "conv_0000000000000000000000000000000A",
+            "conv_00000000-0000-0000-0000-000000000007",
+            "conv_가",
+        ] {
             assert_eq!(room_of(bad), None, "{bad}");
         }
     }

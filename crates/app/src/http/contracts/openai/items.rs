@@ -48,7 +48,9 @@ pub fn role(fields: &Fields<'_>) -> Result<Role, Refusal> {
         // A newer word for the same.
         "system" | "developer" => Ok(Role::System),
         "tool" | "function" => Err(Refusal::unsupported(fields.at("role"), "runs no tools")),
-        _ => Err(Refusal::value(fields.at("role"), "it must be 'user', 'assistant', 'system' or 'developer'")),
+        _ => {
+            Err(Refusal::value(fields.at("role"), "it must be 'user', 'assistant', 'system' or 'developer'"))
+        }
     }
 }
 

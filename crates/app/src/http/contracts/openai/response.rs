@@ -1,9 +1,9 @@
 //! A response: a turn, as this contract shows it (contract §6.1).
 
 use super::{ids, items};
+use maru_domain::messages::Role;
 use maru_domain::turns::ports::Finish;
 use maru_domain::turns::{TurnError, TurnStatus, TurnView};
-use maru_domain::messages::Role;
 use serde_json::{Value, json};
 
 /// What a turn does not say of its response.

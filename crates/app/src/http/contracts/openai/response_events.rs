@@ -73,7 +73,8 @@ impl Events {
             TurnEvent::Reset { text, .. } => self.catch_up(&text),
             TurnEvent::Done(view) => self.end(&view),
             TurnEvent::Gone => {
-                let error = json!({ "code": "not_found", "message": "The response was deleted.", "param": null });
+                let error =
+                    json!({ "code": "not_found", "message": "The response was deleted.", "param": null });
                 self.say("error", error);
                 self.over = true;
             }
@@ -224,14 +225,18 @@ mod tests {
         for has in 0..10 {
             let (rest, text) = told(Some(has), whole());
             assert_eq!(rest, all[usize::try_from(has).unwrap() + 1..], "after {has}");
-            assert_eq!(text, ["ab", "ab", "ab", "ab", "b", "", "", "", "", ""][usize::try_from(has).unwrap()]);
+            assert_eq!(
+                text,
+                ["ab", "ab", "ab", "ab", "b", "", "", "", "", ""][usize::try_from(has).unwrap()]
+            );
         }
     }
 
     /// The stream is no longer held: all that is known is the whole text.
     #[test]
     fn where_the_place_is_lost_the_end_tells_all() {
-        let late = || vec![TurnEvent::Reset { id: id(0), text: "ab".into() }, done(TurnStatus::Completed, "ab")];
+        let late =
+            || vec![TurnEvent::Reset { id: id(0), text: "ab".into() }, done(TurnStatus::Completed, "ab")];
         let (kinds, text) = told(None, late());
         assert_eq!((kinds.len(), text.as_str()), (9, "ab"), "a reader from the beginning has all of it");
         let (kinds, text) = told(Some(50), late());

@@ -81,10 +81,16 @@ impl<'f> Wish<'f> {
         let store = fields.flag("store")?.unwrap_or(true);
         let background = fields.flag("background")?.unwrap_or(false);
         if background && !store {
-            return Err(Refusal::value("background", "a response that is not stored cannot be asked for later"));
+            return Err(Refusal::value(
+                "background",
+                "a response that is not stored cannot be asked for later",
+            ));
         }
         let options = TurnOptions {
-            instructions: fields.prose("instructions")?.map(|text| text.into_string()).filter(|text| !text.is_empty()),
+            instructions: fields
+                .prose("instructions")?
+                .map(|text| text.into_string())
+                .filter(|text| !text.is_empty()),
             sampling: sampling::of_response(fields)?,
             metadata: fields.metadata()?.unwrap_or_default(),
             background,
@@ -232,7 +238,8 @@ async fn send(
         From::Response(id) => {
             let (view, found) = previous_response::<Write>(state, caller, id).await?;
             room.model = found.get().model.clone();
-            room.name = maru_domain::text::CleanText::bounded(found.get().name.clone(), 255).unwrap_or_default();
+            room.name =
+                maru_domain::text::CleanText::bounded(found.get().name.clone(), 255).unwrap_or_default();
             Ok(messages.send_after(&actor, &found, &view.turn, room, request).await?)
         }
     }
@@ -316,9 +323,11 @@ pub async fn response(
     let has = match query.one("starting_after")? {
         None => None,
         Some(_) if !stream => return Err(Refusal::value("starting_after", "it goes with stream=true only")),
-        Some(number) => Some(number.parse().map_err(|_| {
-            Refusal::value("starting_after", "it must be the sequence_number of an event")
-        })?),
+        Some(number) => {
+            Some(number.parse().map_err(|_| {
+                Refusal::value("starting_after", "it must be the sequence_number of an event")
+            })?)
+        }
     };
     let (view, room) = find::<Read>(&state, &caller, &id).await?;
     let about = about(&state, room.get(), &view.turn);
@@ -369,7 +378,11 @@ pub async fn cancel_response(
 /// The place of an item that a page comes after.
 pub async fn place<A>(state: &State, room: &Authorized<Room, A>, after: &str) -> Result<i64, Refusal> {
     let message = conversations::message(state, room, after).await;
-    Ok(message.map_err(|refusal| if refusal.is_missing() { refusal.about("after", "invalid_value") } else { refusal })?.seq)
+    Ok(message
+        .map_err(
+            |refusal| if refusal.is_missing() { refusal.about("after", "invalid_value") } else { refusal },
+        )?
+        .seq)
 }
 
 /// What a response was asked with.

@@ -95,7 +95,11 @@ pub async fn completions(
         return Err(Refusal::unsupported("metadata", "does not search in notes"));
     }
     let after = match &paging.after {
-        Some(id) => Some(find::<Read>(&state, &caller, id).await.map_err(|refusal| refusal.about("after", "invalid_value"))?),
+        Some(id) => Some(
+            find::<Read>(&state, &caller, id)
+                .await
+                .map_err(|refusal| refusal.about("after", "invalid_value"))?,
+        ),
         None => None,
     };
     let model = Query::of(&request).one("model")?;
@@ -223,5 +227,6 @@ pub async fn delete_completion(
 ) -> Result<HttpResponse, Refusal> {
     let room = find(&state, &caller, &id).await?;
     state.services.rooms.delete(room).await?;
-    Ok(HttpResponse::Ok().json(json!({ "object": "chat.completion.deleted", "id": id.as_str(), "deleted": true })))
+    Ok(HttpResponse::Ok()
+        .json(json!({ "object": "chat.completion.deleted", "id": id.as_str(), "deleted": true })))
 }

@@ -147,7 +147,7 @@ pub async fn stream(
     let turn = sending.sent.turn.id;
     let followed = state.services.turns.follow(turn, None).await?;
     let frames = Frames::new(state.zone.clone(), chat.into_inner(), user_id, &sending.sent);
-    let reader = Reader { visitor, ends_at_drain: false, comments: false };
+    let reader = Reader { visitor, ends_at_drain: false, comments: false, retry: false };
     let response = respond(&request, &state, reader, events(frames, followed));
     Ok(if again { once::replayed(response) } else { response })
 }
