@@ -55,6 +55,7 @@ impl Finding {
 pub async fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding::fine("settings", "can be read")];
     database(settings, &mut findings).await;
+    findings.extend(redis(settings).await);
     findings.push(exposure(settings));
     findings.push(secret(settings));
     findings.push(model(settings).await);
@@ -114,6 +115,31 @@ async fn database(settings: &Settings, findings: &mut Vec<Finding>) {
             }
         })),
     }
+}
+
+/// Nothing is said of a Redis that is not set: one process needs none.
+async fn redis(settings: &Settings) -> Option<Finding> {
+    let check = "redis";
+    let tasks = crate::tasks::Tasks::new(tokio::runtime::Handle::current());
+    let redis = match crate::wire::redis(settings, &tasks) {
+        Ok(redis) => redis?,
+        Err(error) => return Some(Finding::bad(check, Verdict::Fails, error.to_string(), "set redis.url")),
+    };
+    let url = settings.redis.url.shown();
+    if let Err(why) = redis.ping().await {
+        let remedy =
+            "check redis.url and the network; until it answers, instances are slower and nothing is lost";
+        return Some(Finding::bad(check, Verdict::Careful, format!("{url}: {why}"), remedy));
+    }
+    Some(match redis.eviction().await {
+        Some(policy) if policy == "noeviction" => Finding::bad(
+            check,
+            Verdict::Careful,
+            format!("{url} answers; when its memory is full it refuses all that is new (noeviction)"),
+            "set maxmemory and `maxmemory-policy allkeys-lru` or `volatile-lru` in redis.conf: all that maru keeps there may go",
+        ),
+        _ => Finding::fine(check, format!("{url} answers")),
+    })
 }
 
 fn exposure(settings: &Settings) -> Finding {

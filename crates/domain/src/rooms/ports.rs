@@ -1,6 +1,6 @@
 //! What rooms need from outside.
 
-use super::{Room, RoomKind, TurnPolicy};
+use super::{Memory, Room, RoomKind, TurnPolicy};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::ids::{RoomId, RoomRef, TurnId, UserId};
@@ -184,4 +184,14 @@ pub trait RoomStore: Send + Sync {
     /// Deletes a room with messages, turns and events. Answers the turns that had not ended, so that
     /// whoever runs them can be told; `None` when there was no such room.
     async fn delete(&self, room: RoomId) -> Result<Option<Vec<Turn>>, StoreError>;
+}
+
+/// Where programs beside the server read what a room's model is told. A copy: nothing is read back.
+#[async_trait]
+pub trait RoomMemory: Send + Sync {
+    /// Replaces what is laid out of a room, unless that is newer. False when it could not.
+    async fn keep(&self, memory: Memory) -> bool;
+
+    /// Takes away what is laid out of a room that is gone. False when it could not.
+    async fn forget(&self, room: RoomId) -> bool;
 }

@@ -9,6 +9,8 @@ mod cli;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod deploy;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod edges;
@@ -16,6 +18,10 @@ mod edges;
 mod engine;
 #[cfg(test)]
 mod fail_points;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod instances;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]

@@ -450,7 +450,7 @@ impl MessageStore for Store {
     }
 
     async fn find(&self, room: RoomId, message: MessageId) -> Result<Option<Message>, StoreError> {
-        self.read(move |conn| Box::pin(message_changes::find(conn, room, message))).await
+        self.look(move |conn| Box::pin(message_changes::find(conn, room, message))).await
     }
 
     async fn delete(&self, room: RoomId, message: MessageId, now: Timestamp) -> Result<bool, StoreError> {

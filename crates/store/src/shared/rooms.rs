@@ -255,7 +255,7 @@ async fn conversation(
 }
 
 /// How many rooms one statement names; SQLite takes 32,766 values at most.
-const ROOMS_AT_ONCE: usize = 1_000;
+pub(super) const ROOMS_AT_ONCE: usize = 1_000;
 
 async fn conversations(
     conn: &mut Conn,
@@ -376,7 +376,7 @@ impl RoomStore for Store {
     }
 
     async fn find(&self, room: RoomRef) -> Result<Option<Room>, StoreError> {
-        self.read(move |conn| {
+        self.look(move |conn| {
             Box::pin(async move {
                 let row: Option<RoomRow> = match room {
                     RoomRef::Id(id) => by_id(conn, id).await?,
@@ -392,7 +392,7 @@ impl RoomStore for Store {
     }
 
     async fn named(&self, name: RoomName) -> Result<Option<Room>, StoreError> {
-        self.read(move |conn| {
+        self.look(move |conn| {
             Box::pin(async move { Ok(by_name(conn, &name).await?.map(Room::try_from).transpose()?) })
         })
         .await

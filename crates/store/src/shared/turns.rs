@@ -231,7 +231,7 @@ async fn said_until(conn: &mut Conn, room: DbId, position: i64) -> QueryResult<V
 #[async_trait]
 impl TurnStore for Store {
     async fn find(&self, turn: TurnId) -> Result<Option<TurnView>, StoreError> {
-        self.read(move |conn| Box::pin(async move { Ok(view_of(conn, turn).await?) })).await
+        self.look(move |conn| Box::pin(async move { Ok(view_of(conn, turn).await?) })).await
     }
 
     async fn first(&self, room: RoomId) -> Result<Option<TurnView>, StoreError> {

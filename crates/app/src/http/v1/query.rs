@@ -5,6 +5,7 @@ use super::shapes::PageShape;
 use actix_web::HttpRequest;
 use maru_domain::clock::Timestamp;
 use maru_domain::error::{Fault, codes};
+use maru_domain::ids::{KeyId, SessionId};
 use maru_domain::page::{Order, Page, PageRequest, Part, limit};
 use maru_domain::rooms::ports::RoomKey;
 
@@ -69,6 +70,22 @@ impl Key for RoomKey {
         Some(Self { active_at, number: number.parse().ok()? })
     }
 }
+
+macro_rules! id_keys {
+    ($($id:ident)+) => {$(
+        impl Key for $id {
+            fn write(&self) -> String {
+                self.to_string()
+            }
+
+            fn read(text: &str) -> Option<Self> {
+                text.parse().ok()
+            }
+        }
+    )+};
+}
+
+id_keys! { SessionId KeyId }
 
 impl Paging {
     /// What a request asks of a list.

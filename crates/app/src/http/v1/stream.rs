@@ -152,9 +152,7 @@ pub fn respond(
 
 /// Spread out, so that a restart is not followed by all readers at one instant.
 fn retry_after() -> Duration {
-    let mut random = [0_u8; 2];
-    let _ = getrandom::fill(&mut random);
-    Duration::from_millis(1000 + u64::from(u16::from_be_bytes(random)) % 4000)
+    Duration::from_millis(fastrand::u64(1000..5000))
 }
 
 /// Brings events to one reader. A task of its own: a reader that does not read is asked for nothing
@@ -185,7 +183,10 @@ impl Pump {
                     if self.is_too_slow() {
                         return cut(self.connection.as_ref());
                     }
-                    let stops = self.ends_at_drain && self.state.status.is_draining();
+                    // Not before balancers have noticed: readers come again at once.
+                    let status = &self.state.status;
+                    let stops = status.ending().is_cancelled()
+                        || self.ends_at_drain && status.closing().is_cancelled();
                     if stops || !self.visitor.may_go_on(&self.state).await {
                         break;
                     }
