@@ -99,6 +99,19 @@ impl Rooms {
         Ok(self.store.page(owner, page).await?)
     }
 
+    /// A page of the chat completions that an owner has stored, by number.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn completions(
+        &self,
+        owner: UserId,
+        model: Option<String>,
+        page: PageRequest<i64>,
+    ) -> Result<Page<Room>, Fault> {
+        Ok(self.store.completions(owner, model, page).await?)
+    }
+
     /// Changes a room, and stops the turns whose messages go with the change.
     ///
     /// # Errors
