@@ -149,12 +149,11 @@ fn sorted(value: Value) -> Value {
         }
         Value::Number(number) => match number.as_i64() {
             Some(0) | None => Value::from(0),
-            // As the float that it may have been on the other side.
-            Some(whole) => Value::from(if whole.unsigned_abs() < (1 << 53) {
-                format!("{:e}", whole as f64)
-            } else {
-                whole.to_string()
-            }),
+            // As the float that it may have been on the other side, where a float can hold it.
+            Some(whole) if (whole as f64) as i128 == i128::from(whole) => {
+                Value::from(format!("{:e}", whole as f64))
+            }
+            Some(whole) => Value::from(whole.to_string()),
         },
         other => other,
     }
@@ -188,6 +187,7 @@ mod tests {
             (r#"{"a":1,"b":[1.0,true]}"#, r#"{"b": [1, true], "a": 1}"#),
             (r#"{"a":1e2}"#, r#"{"a": 100}"#),
             (r#"{"a":1.50}"#, r#"{"a": 1.5}"#),
+            (r#"{"a":1e16}"#, r#"{"a": 10000000000000000}"#),
             (r#"{"a":-0.0}"#, r#"{"a": 0}"#),
             (r#"{"a":1e300}"#, &format!(r#"{{"a": 1{}}}"#, "0".repeat(300))),
             (r#"{"a":"\uac00"}"#, r#"{"a": "가"}"#),
