@@ -52,8 +52,7 @@ async fn a_room_is_laid_out_for_langchain() {
     say(&two, &other, "elsewhere").await;
     let reply = |text: &str| format!("reply to: {text}");
     let (first, second) = (reply("hello \"you\" 안녕"), reply("and\nagain"));
-    let both =
-        [("human", "hello \"you\" 안녕"), ("ai", &*first), ("human", "and\nagain"), ("ai", &*second)];
+    let both = [("human", "hello \"you\" 안녕"), ("ai", &*first), ("human", "and\nagain"), ("ai", &*second)];
     becomes(&key(&room), &both).await;
     becomes(&key(&other), &[("human", "elsewhere"), ("ai", &reply("elsewhere"))]).await;
 
