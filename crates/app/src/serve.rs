@@ -3,6 +3,9 @@
 mod banner;
 mod sockets;
 
+pub(crate) use banner::reachable;
+
+use crate::database;
 use crate::http::{self, State};
 use crate::settings::Settings;
 use crate::wire::{Wired, wire};
@@ -58,8 +61,11 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let location = settings.location().map_err(start)?;
     // First: the tables under a running server are not ours to change.
     let _held = maru_store::lock(&location).map_err(start)?;
-    let migrated = maru_store::migrate(&location).await.map_err(start)?;
-    for migration in &migrated {
+    let migrated = database::migrate_held(&settings).await.map_err(start)?;
+    if let Some(kept) = &migrated.kept {
+        tracing::info!(file = %kept.display(), "the database as it was before the migrations is kept");
+    }
+    for migration in &migrated.applied {
         tracing::info!(migration, "migrated");
     }
     // Before any turn is taken up: whoever cannot listen must not start work.
@@ -133,6 +139,9 @@ async fn drain(settings: &Settings, wired: &Wired, state: &State) {
     // Not before balancers have noticed: clients of sockets come again at once.
     state.status.close_sockets();
     wired.services.engine.drain(settings.server.drain_timeout.0).await;
+    // What is left tells of turns that run elsewhere: their readers go there, and are told so by an
+    // end instead of a broken connection.
+    state.status.end_streams();
 }
 
 /// SIGTERM and SIGINT; a second one means now.

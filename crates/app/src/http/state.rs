@@ -75,6 +75,7 @@ impl State {
 pub struct Status {
     draining: AtomicBool,
     closing: CancellationToken,
+    ending: CancellationToken,
     in_flight: AtomicUsize,
 }
 
@@ -94,6 +95,16 @@ impl Status {
     /// answer that they are giving.
     pub fn close_sockets(&self) {
         self.closing.cancel();
+    }
+
+    /// From now on every stream ends: all turns of this process have.
+    pub fn end_streams(&self) {
+        self.ending.cancel();
+    }
+
+    /// Cancelled once streams are to end, whatever they tell.
+    pub(super) fn ending(&self) -> &CancellationToken {
+        &self.ending
     }
 
     /// Cancelled once sockets are to be closed.

@@ -74,10 +74,7 @@ pub async fn surround(
 }
 
 fn new_request_id() -> String {
-    let mut bytes = [0; 16];
-    // Without randomness the id is zero: a poor id is better than no answer.
-    let _ = getrandom::fill(&mut bytes);
-    Uuid::from_bytes(bytes).simple().to_string()
+    Uuid::from_u128(fastrand::u128(..)).simple().to_string()
 }
 
 fn refusal(request: &ServiceRequest, requests: usize) -> Option<Fault> {

@@ -44,7 +44,7 @@ fn text(settings: &Settings, address: SocketAddr, store: &str, redis: Option<&st
 }
 
 /// An address that a client on this machine can use.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub fn reachable(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         let loopback = if address.is_ipv4() { "127.0.0.1" } else { "::1" };
         if let Ok(ip) = loopback.parse() {

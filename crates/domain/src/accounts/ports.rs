@@ -243,11 +243,6 @@ pub trait IdentityCache: Send + Sync {
     fn forget_user(&self, user: UserId);
 }
 
-/// What a caller shows to say who it is, after signature and form were checked.
+/// What a caller shows to say who it is, a token or a key, as its hash: the same text is the same caller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Credential {
-    /// A session token.
-    Session(SessionId),
-    /// An API key.
-    Key(KeyHash),
-}
+pub struct Credential(pub KeyHash);

@@ -130,6 +130,15 @@ pub trait RoomStore: Send + Sync {
     /// A page of an owner's rooms by [`RoomKey`].
     async fn page(&self, owner: UserId, page: PageRequest<RoomKey>) -> Result<Page<Room>, StoreError>;
 
+    /// A page of the chat completions that an owner has stored, by number: rooms of that contract with
+    /// a public id. `model` leaves only those that name it.
+    async fn completions(
+        &self,
+        owner: UserId,
+        model: Option<String>,
+        page: PageRequest<i64>,
+    ) -> Result<Page<Room>, StoreError>;
+
     /// Changes a room's own fields; clears its messages where the change says so. `None` when the
     /// room is gone.
     async fn change(&self, change: RoomChange) -> Result<Option<Changed>, StoreError>;

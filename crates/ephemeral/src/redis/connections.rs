@@ -159,6 +159,16 @@ impl Redis {
         .flatten()
     }
 
+    /// Whether it is a master, a replica or a sentinel, in Redis' words, where it tells.
+    pub async fn role(self: &Arc<Self>) -> Option<String> {
+        self.ask(Lane::Any, |mut connection| async move {
+            let told: Vec<redis::Value> = redis::cmd("ROLE").query_async(&mut connection).await?;
+            told.into_iter().next().map(redis::from_redis_value).transpose().map_err(Into::into)
+        })
+        .await
+        .flatten()
+    }
+
     pub(super) fn key(&self, rest: impl fmt::Display) -> String {
         format!("{}:{rest}", self.settings.prefix)
     }

@@ -2,11 +2,13 @@
 
 mod command;
 mod http;
+mod judge;
 mod raw;
 mod site;
 
 pub use command::{Ran, maru, maru_with};
 pub use http::{Ask, Http, Reply};
+pub use judge::judge;
 pub use raw::{Raw, exchange, probe};
 pub use site::{Backend, NOT_HANGING, PASSWORD, PROVIDER_KEY, Site, beside_postgres, shared};
 

@@ -52,6 +52,10 @@ pub async fn login(
     let (username, password) = (body.required("username"), SecretString::from(body.required("password")));
     body.check()?;
     let key = once::key(&request, &state, format!("address:{}", client::address(&request)), &body.bytes)?;
+    // A key that stands for another request is told before its password is looked at.
+    if let Some(kept) = once::kept(&state, key.as_ref()).await? {
+        return Ok(kept);
+    }
     let done = state.services.accounts.login(username.trim(), password, key).await?;
     signed_in(StatusCode::OK, done)
 }
