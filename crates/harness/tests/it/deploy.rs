@@ -17,7 +17,8 @@ fn root() -> PathBuf {
 }
 
 fn yaml(name: &str) -> Yaml {
-    let mut documents = YamlLoader::load_from_str(&file(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let mut documents =
+        YamlLoader::load_from_str(&file(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
     assert_eq!(documents.len(), 1, "{name}");
     documents.remove(0)
 }
@@ -90,7 +91,13 @@ fn compose_files_name_what_there_is() {
             }
             ours += 1;
             let built = its["build"]["dockerfile"].as_str().expect("a Dockerfile");
-            assert!(root().join("deploy").join(its["build"]["context"].as_str().expect("a context")).join(built).exists());
+            assert!(
+                root()
+                    .join("deploy")
+                    .join(its["build"]["context"].as_str().expect("a context"))
+                    .join(built)
+                    .exists()
+            );
             let env = its["environment"].as_hash().expect("settings").iter();
             let env = env.map(|(name, value)| {
                 (name.as_str().expect("a name").to_owned(), filled_in(value.as_str().expect("text")))
@@ -128,7 +135,17 @@ fn the_balancer_of_the_compose_file_finds_its_instances() {
 #[test]
 fn the_image_is_small_unprivileged_and_looked_after() {
     const KNOWN: [&str; 12] = [
-        "FROM", "RUN", "COPY", "WORKDIR", "VOLUME", "ENV", "EXPOSE", "USER", "HEALTHCHECK", "ENTRYPOINT", "CMD",
+        "FROM",
+        "RUN",
+        "COPY",
+        "WORKDIR",
+        "VOLUME",
+        "ENV",
+        "EXPOSE",
+        "USER",
+        "HEALTHCHECK",
+        "ENTRYPOINT",
+        "CMD",
         "ARG",
     ];
     let text = file("deploy/Dockerfile").replace("\\\n", " ");
@@ -165,7 +182,10 @@ fn the_unit_is_understood() {
     let unit = file("deploy/maru.service");
     let set = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
     let set = set.map(|pair| pair.split_once('=').expect("name=value"));
-    understood("deploy/maru.service", &set.map(|(name, value)| (name.to_owned(), value.to_owned())).collect());
+    understood(
+        "deploy/maru.service",
+        &set.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+    );
     let user = unit.lines().find_map(|line| line.strip_prefix("User=")).expect("a user");
     assert!(file("deploy/maru.sysusers.conf").contains(&format!("u {user} - ")));
     // The rest is systemd's to say, where there is one.

@@ -29,7 +29,8 @@ impl Redis {
     /// # Errors
     /// Without Redis, or when it does not come up.
     pub fn start() -> Result<Self, ThrowawayError> {
-        let missing = || ThrowawayError::Failed("Redis is not installed; run: scripts/setup tests".to_owned());
+        let missing =
+            || ThrowawayError::Failed("Redis is not installed; run: scripts/setup tests".to_owned());
         let server = installed::program("redis-server").ok_or_else(missing)?;
         let cli = installed::program("redis-cli").ok_or_else(missing)?;
         let mut tried = 0;
@@ -54,7 +55,7 @@ impl Redis {
             .chain(["--appendonly", "no", "--daemonize", "no"])
             .map(str::to_owned)
             .collect();
-        let held = Held { program: server, args: &args, dir, log: &log, signal: "TERM", user: None };
+        let held = Held { program: server, args: &args, dir, log: &log, signal: "KILL", user: None };
         let mut watchdog = Watchdog::spawn(&held).map_err(failed("watchdog"))?;
         // From here on the watchdog removes it.
         let _ = place.keep();
