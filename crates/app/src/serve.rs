@@ -5,6 +5,7 @@ mod sockets;
 
 pub(crate) use banner::reachable;
 
+use crate::database;
 use crate::http::{self, State};
 use crate::settings::Settings;
 use crate::wire::{Wired, wire};
@@ -60,8 +61,11 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let location = settings.location().map_err(start)?;
     // First: the tables under a running server are not ours to change.
     let _held = maru_store::lock(&location).map_err(start)?;
-    let migrated = maru_store::migrate(&location).await.map_err(start)?;
-    for migration in &migrated {
+    let migrated = database::migrate_held(&settings).await.map_err(start)?;
+    if let Some(kept) = &migrated.kept {
+        tracing::info!(file = %kept.display(), "the database as it was before the migrations is kept");
+    }
+    for migration in &migrated.applied {
         tracing::info!(migration, "migrated");
     }
     // Before any turn is taken up: whoever cannot listen must not start work.
@@ -88,7 +92,7 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     // Before the banner: whoever has read it may send a signal.
     let mut signals = Signals::new().map_err(start)?;
     let shares = shares(&settings, &wired).await;
-    banner::print(&settings, address, &location.shown(), &shares);
+    banner::print(&settings, address, &location.shown(), shares.as_deref());
     let running = std::pin::pin!(server);
     let ending = async {
         signals.next().await;
@@ -116,16 +120,16 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
 }
 
 /// What is shared with other instances, and whether it is there.
-async fn shares(settings: &Settings, wired: &Wired) -> String {
-    let Some(redis) = &wired.redis else { return "none: each process does with its own memory".to_owned() };
+async fn shares(settings: &Settings, wired: &Wired) -> Option<String> {
+    let redis = wired.redis.as_ref()?;
     let url = settings.redis.url.shown();
-    match redis.ping().await {
+    Some(match redis.ping().await {
         Ok(()) => url,
         Err(why) => {
             tracing::warn!(redis = url, why, "Redis does not answer; starting without it");
             format!("{url} (does not answer; going on without it)")
         }
-    }
+    })
 }
 
 /// The end in order: say that we are about to go, let balancers notice, let turns end.
@@ -174,6 +178,9 @@ async fn recover(wired: &Wired) -> Result<(), BoxError> {
 fn start_tasks(wired: &Wired, state: &web::Data<State>) {
     let stopping = wired.tasks.stopping();
     wired.tasks.spawn(Box::pin(Arc::clone(&wired.services.engine).heartbeat(stopping.clone())));
+    if let Some(memory) = &wired.memory {
+        wired.tasks.spawn(Box::pin(memory.clone().run(stopping.clone())));
+    }
     let (once, clock) = (Arc::clone(&wired.services.once), Arc::clone(&wired.services.clock));
     let metrics = state.metrics.clone();
     wired.tasks.spawn(Box::pin(async move {

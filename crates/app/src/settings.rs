@@ -71,6 +71,8 @@ pub struct StoreSettings {
     pub durability: Durable,
     /// How many connections, on PostgreSQL.
     pub pool_size: usize,
+    /// Copy a SQLite file that holds something before it is migrated.
+    pub migration_backup: bool,
 }
 
 /// `[redis]`

@@ -10,6 +10,7 @@ use maru_domain::error::BoxError;
 use maru_domain::events::ports::Bus;
 use maru_domain::ids::{Ids, InstanceId};
 use maru_domain::pages::PageCache;
+use maru_domain::rooms::MemoryKeeping;
 use maru_domain::services::{Ports, ServiceSettings, Services};
 use maru_domain::turns::ports::{Models, StreamBuffer};
 use maru_domain::turns::{Budget, EngineSettings};
@@ -17,7 +18,7 @@ use maru_ephemeral::memory::{
     LimiterSettings, MemoryBus, MemoryIdentities, MemoryLimiter, MemoryPages, MemoryStreams, StreamLimits,
 };
 pub use maru_ephemeral::redis::Redis;
-use maru_ephemeral::redis::{RedisBus, RedisLimiter, RedisPages, RedisSettings, RedisStreams};
+use maru_ephemeral::redis::{RedisBus, RedisLimiter, RedisMemory, RedisPages, RedisSettings, RedisStreams};
 use maru_llm::{Limits, LlmSettings, ProviderKind, ProviderSettings, Registry};
 use maru_store::Store;
 use secrecy::SecretString;
@@ -31,6 +32,8 @@ pub struct Wired {
     pub store: Store,
     /// What it shares with other instances, if anything.
     pub redis: Option<Arc<Redis>>,
+    /// What lays rooms out for other programs, if somebody wants that.
+    pub memory: Option<MemoryKeeping>,
     /// The server's tasks.
     pub tasks: Tasks,
 }
@@ -89,6 +92,7 @@ pub async fn wire(settings: &Settings) -> Result<Wired, BoxError> {
         Some(redis) => Ephemeral::shared(redis, &clock, limits, &tasks),
         None => Ephemeral::here(&clock, limits),
     };
+    let memory = memory(settings, &store, &ephemeral, &clock, &tasks)?;
     let ports = Ports {
         store: store.ports.clone(),
         limiter: ephemeral.limiter,
@@ -109,7 +113,7 @@ pub async fn wire(settings: &Settings) -> Result<Wired, BoxError> {
     let engine = EngineSettings::new(instance, budget);
     let engine = if store.is_embedded() { engine } else { engine.shared() };
     let services = Services::new(ports, ServiceSettings { token_ttl: settings.auth.token_ttl.0, engine });
-    Ok(Wired { services, store, redis, tasks })
+    Ok(Wired { services, store, redis, memory, tasks })
 }
 
 /// The Redis of the settings, if there is one. Nothing is asked of it.
@@ -119,6 +123,31 @@ pub async fn wire(settings: &Settings) -> Result<Wired, BoxError> {
 pub fn redis(settings: &Settings, tasks: &Tasks) -> Result<Option<Arc<Redis>>, BoxError> {
     let open = |url| Redis::open(url, RedisSettings::new(&settings.redis.prefix), Arc::new(tasks.clone()));
     Ok(settings.redis_url().map(open).transpose()?)
+}
+
+/// Rooms as LangChain reads them, if the settings ask for that.
+fn memory(
+    settings: &Settings,
+    store: &Store,
+    ephemeral: &Ephemeral,
+    clock: &Arc<SystemClock>,
+    tasks: &Tasks,
+) -> Result<Option<MemoryKeeping>, BoxError> {
+    let Some(url) = settings.redis_url().filter(|_| settings.redis.langchain_memory) else { return Ok(None) };
+    let of_redis = RedisSettings {
+        database: Some(settings.redis.langchain_database),
+        ..RedisSettings::new(&settings.redis.prefix)
+    };
+    let redis = Redis::open(url, of_redis, Arc::new(tasks.clone()))?;
+    Ok(Some(MemoryKeeping {
+        memory: Arc::new(RedisMemory::new(redis, &settings.redis.langchain_prefix)),
+        rooms: Arc::clone(&store.ports.rooms),
+        messages: Arc::clone(&store.ports.messages),
+        users: Arc::clone(&store.ports.users),
+        bus: Arc::clone(&ephemeral.bus),
+        clock: clock.clone(),
+        messages_kept: settings.llm.history_messages,
+    }))
 }
 
 /// The secret of the settings, or one that is made once and kept beside the database.

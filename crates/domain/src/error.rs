@@ -225,12 +225,19 @@ pub enum StoreError {
     Internal(#[source] BoxError),
 }
 
+/// True for the name of a rule that something must be there.
+pub(crate) fn is_reference(constraint: &str) -> bool {
+    constraint.ends_with("fkey")
+}
+
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable { .. } => {
                 Self::new(&codes::STORE_UNAVAILABLE).retry_after(Duration::from_secs(1)).caused_by(error)
             }
+            // What it would belong to has gone meanwhile: the account of whoever asks.
+            StoreError::Conflict(ref name) if is_reference(name) => Self::new(&codes::INVALID_TOKEN),
             StoreError::Conflict(_) | StoreError::Internal(_) => Self::new(&codes::INTERNAL).caused_by(error),
         }
     }

@@ -1,13 +1,13 @@
 //! PostgreSQL: a pool, every call on a task of its own so that no client can cut a transaction in
 //! two, TLS by rustls, no libpq.
 
-mod connect;
+pub(crate) mod connect;
 mod pulse;
 
-use crate::OpenError;
 use crate::error::{Abort, from_diesel, unavailable};
+use crate::{Levels, OpenError};
 use connect::connect;
-use diesel::migration::Migration;
+use diesel::migration::{Migration, MigrationSource};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
@@ -41,10 +41,14 @@ mod room_events;
 mod rooms;
 #[path = "shared/sessions.rs"]
 mod sessions;
+#[path = "shared/told.rs"]
+mod told;
 #[path = "shared/turn_ends.rs"]
 mod turn_ends;
 #[path = "shared/turns.rs"]
 mod turns;
+#[path = "shared/upkeep.rs"]
+mod upkeep;
 #[path = "shared/users.rs"]
 mod users;
 
@@ -62,6 +66,9 @@ pub(crate) const NOW_PLUS: &str = "clock_timestamp() + interval '1 microsecond' 
 
 /// The `user_id` in a room's notes.
 pub(crate) const CLIENT_USER: &str = "(rooms.metadata ->> 'user_id')";
+
+/// What lets a long look at everything take its time, for one transaction.
+pub(crate) const UNHURRIED: &str = "SET LOCAL statement_timeout = 0";
 
 /// How long a call waits for a connection before it fails.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -122,6 +129,14 @@ impl Store {
         .await
     }
 
+    /// Looks up a row or two by a key.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.read(work).await
+    }
+
     /// Runs queries that all see the database at one instant.
     pub(crate) async fn snapshot<T: Send + 'static>(
         &self,
@@ -169,6 +184,37 @@ impl Store {
                     found.push((name, value, safe));
                 }
                 Ok(found)
+            })
+        })
+        .await
+    }
+
+    /// What the server's clock says.
+    pub(crate) async fn clock(&self) -> Result<maru_domain::clock::Timestamp, StoreError> {
+        use diesel_async::RunQueryDsl;
+        self.read(|conn| {
+            Box::pin(async move {
+                let now = diesel::dsl::sql::<crate::types::sql::Moment>(NOW);
+                let now: crate::types::DbTime = diesel::select(now).get_result(conn).await?;
+                Ok(now.0)
+            })
+        })
+        .await
+    }
+
+    /// Indexes that the server itself holds to be broken or half built.
+    pub(crate) async fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        use diesel::sql_types::{Nullable, Text};
+        use diesel_async::RunQueryDsl;
+        self.read(|conn| {
+            Box::pin(async move {
+                let named: Option<String> = diesel::select(diesel::dsl::sql::<Nullable<Text>>(
+                    "(SELECT string_agg(c.relname, ', ') FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+                     WHERE c.relnamespace = current_schema()::regnamespace AND NOT (i.indisvalid AND i.indisready))",
+                ))
+                .get_result(conn)
+                .await?;
+                Ok(named.map(|names| format!("indexes that are not valid: {names}; REINDEX them")).into_iter().collect())
             })
         })
         .await
@@ -224,17 +270,26 @@ async fn transaction<T: Send + 'static>(
 /// take turns, by an advisory lock.
 pub async fn migrate(url: &str) -> Result<Vec<String>, OpenError> {
     with_harness(url, |conn| {
-        let pending = names(conn.pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?);
+        let pending = levels_of(conn)?.known()?.pending;
         conn.run_pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?;
         Ok(pending)
     })
     .await
 }
 
-/// The migrations that the database lacks.
-pub async fn pending(url: &str) -> Result<Vec<String>, OpenError> {
-    with_harness(url, |conn| Ok(names(conn.pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?)))
-        .await
+/// How far the database's tables have come.
+pub async fn levels(url: &str) -> Result<Levels, OpenError> {
+    with_harness(url, levels_of).await
+}
+
+fn levels_of(conn: &mut Harness) -> Result<Levels, OpenError> {
+    use diesel::RunQueryDsl;
+    let all = MigrationSource::<Db>::migrations(&MIGRATIONS).map_err(OpenError::Migration)?;
+    let applied = conn.applied_migrations().map_err(OpenError::Migration)?;
+    let mark = format!("to_regclass('{}') IS NOT NULL", crate::transfer::MARK);
+    let half_moved = diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(&mark)).get_result(conn);
+    let levels = Levels::of(&names(all), &applied.iter().map(ToString::to_string).collect::<Vec<_>>());
+    Ok(Levels { half_moved: half_moved.map_err(OpenError::store)?, ..levels })
 }
 
 fn names(migrations: Vec<Box<dyn Migration<Db>>>) -> Vec<String> {
@@ -244,10 +299,10 @@ fn names(migrations: Vec<Box<dyn Migration<Db>>>) -> Vec<String> {
 type Harness = diesel_async::async_connection_wrapper::AsyncConnectionWrapper<AsyncPgConnection>;
 
 /// Runs diesel's synchronous migrations away from the runtime's threads, which they would block.
-async fn with_harness(
+async fn with_harness<T: Send + 'static>(
     url: &str,
-    work: impl FnOnce(&mut Harness) -> Result<Vec<String>, OpenError> + Send + 'static,
-) -> Result<Vec<String>, OpenError> {
+    work: impl FnOnce(&mut Harness) -> Result<T, OpenError> + Send + 'static,
+) -> Result<T, OpenError> {
     let mut conn = connect(url.to_owned()).await.map_err(OpenError::store)?;
     // Another instance may take its time over a large table.
     let lock =

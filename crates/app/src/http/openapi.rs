@@ -1,6 +1,6 @@
 //! The OpenAPI document, and a page to read it that needs no network.
 
-use super::contracts::{Contract, ainfo_rooms, plc_chat, quote_chat, token_chats};
+use super::contracts::{Contract, ai_sdk, ainfo_rooms, openai, plc_chat, quote_chat, token_chats};
 use super::v1::Refusals;
 use super::{operator, v1};
 use actix_web::http::header::LOCATION;
@@ -35,6 +35,9 @@ use utoipa_swagger_ui::Config;
         quote_chat::stream,
         quote_chat::delete,
         quote_chat::health,
+        ai_sdk::chat,
+        ai_sdk::resume,
+        ai_sdk::stop,
         plc_chat::history,
         plc_chat::message,
         plc_chat::stream,
@@ -56,6 +59,27 @@ use utoipa_swagger_ui::Config;
         plc_chat::dropdown,
         plc_chat::plc,
         plc_chat::activate,
+        openai::models,
+        openai::one_model,
+        openai::complete,
+        openai::completions,
+        openai::completion,
+        openai::change_completion,
+        openai::delete_completion,
+        openai::completion_messages,
+        openai::open,
+        openai::conversation,
+        openai::change,
+        openai::delete,
+        openai::items,
+        openai::add_items,
+        openai::one_item,
+        openai::delete_item,
+        openai::respond_to,
+        openai::response,
+        openai::delete_response,
+        openai::cancel_response,
+        openai::input_items,
         v1::accounts::register,
         v1::accounts::login,
         v1::accounts::logout,
@@ -100,6 +124,8 @@ use utoipa_swagger_ui::Config;
         (name = "quote chat", description = "A conversation of four steps that ends with a quote; polled or streamed."),
         (name = "plc chat", description = "Chats whose messages show the PLC they are about."),
         (name = "plcs", description = "The registry of PLCs, and where they stand."),
+        (name = "ai sdk", description = "The chat of the AI SDK: `useChat` with its default transport."),
+        (name = "openai", description = "Responses, conversations, chat completions and models, for OpenAI's SDKs."),
         (name = "accounts", description = "Register, sessions and API keys of the native API."),
         (name = "rooms", description = "Conversations."),
         (name = "messages", description = "What is said in a room: pages, sends, edits."),

@@ -2,13 +2,14 @@
 
 use super::State;
 use super::contracts::Contract;
+use super::routing::Met;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::Next;
-use actix_web::{Error, web};
+use actix_web::{Error, HttpMessage, web};
 use futures_util::FutureExt;
 use maru_domain::error::{Fault, codes};
 use std::panic::AssertUnwindSafe;
@@ -64,8 +65,8 @@ pub async fn surround(
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let (status, took) = (response.status(), clock.elapsed().saturating_sub(started));
-    let route = response.request().match_pattern().unwrap_or_else(|| "unknown".to_owned());
-    metrics::counter!("maru_requests_total", "route" => route.clone(), "status" => status.as_str().to_owned())
+    let route = response.request().extensions().get::<Met>().map_or("unknown", |met| met.0);
+    metrics::counter!("maru_requests_total", "route" => route, "status" => status.as_str().to_owned())
         .increment(1);
     metrics::histogram!("maru_request_seconds", "route" => route).record(took.as_secs_f64());
     span.in_scope(|| log(status, took));
@@ -73,10 +74,7 @@ pub async fn surround(
 }
 
 fn new_request_id() -> String {
-    let mut bytes = [0; 16];
-    // Without randomness the id is zero: a poor id is better than no answer.
-    let _ = getrandom::fill(&mut bytes);
-    Uuid::from_bytes(bytes).simple().to_string()
+    Uuid::from_u128(fastrand::u128(..)).simple().to_string()
 }
 
 fn refusal(request: &ServiceRequest, requests: usize) -> Option<Fault> {

@@ -5,14 +5,15 @@ use std::io::Write;
 use std::net::SocketAddr;
 
 /// Prints the banner to standard output. Scripts rely on the line that begins with `listening on`.
-pub fn print(settings: &Settings, address: SocketAddr, store: &str, redis: &str) {
+pub fn print(settings: &Settings, address: SocketAddr, store: &str, redis: Option<&str>) {
     let mut out = std::io::stdout();
     // Nobody may be reading; `println!` would panic.
     let _ = writeln!(out, "{}", text(settings, address, store, redis)).and_then(|()| out.flush());
 }
 
-fn text(settings: &Settings, address: SocketAddr, store: &str, redis: &str) -> String {
+fn text(settings: &Settings, address: SocketAddr, store: &str, redis: Option<&str>) -> String {
     let url = format!("http://{}", reachable(address));
+    let redis = redis.map(|redis| format!("\n  redis   {redis}")).unwrap_or_default();
     let model = &settings.llm.model;
     let demo =
         if model == "demo" { " (a stand-in that needs no model; choose another with --model)" } else { "" };
@@ -29,8 +30,7 @@ fn text(settings: &Settings, address: SocketAddr, store: &str, redis: &str) -> S
     format!(
         "maru {version}\n\
          listening on {url}\n  \
-         store   {store}\n  \
-         redis   {redis}\n  \
+         store   {store}{redis}\n  \
          model   {model}{demo}\n  \
          docs    {url}/docs\n  \
          health  {url}/readyz{open}\n\n\

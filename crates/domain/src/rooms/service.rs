@@ -4,7 +4,7 @@ use super::ports::{Conversation, NewRoom, RoomChange, RoomFields, RoomKey, RoomN
 use super::{Room, RoomKind, TurnPolicy};
 use crate::access::{Action, Actor, Authorized, Read, Write, authorize};
 use crate::clock::{Clock, Timestamp};
-use crate::error::{Fault, StoreError, codes};
+use crate::error::{Fault, StoreError, codes, is_reference};
 use crate::ids::{Ids, RoomId, RoomRef, UserId};
 use crate::once::{Once, OnceKey};
 use crate::page::{Page, PageRequest};
@@ -79,7 +79,7 @@ impl Rooms {
         match self.store.create(room, once).await {
             Ok(Once::KeyReused) => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
             Ok(opened) => Ok(opened),
-            Err(StoreError::Conflict(_)) => Err(Fault::new(&codes::ROOM_EXISTS)),
+            Err(StoreError::Conflict(rule)) if !is_reference(&rule) => Err(Fault::new(&codes::ROOM_EXISTS)),
             Err(error) => Err(error.into()),
         }
     }
@@ -97,6 +97,19 @@ impl Rooms {
     /// When the store is away.
     pub async fn page(&self, owner: UserId, page: PageRequest<RoomKey>) -> Result<Page<Room>, Fault> {
         Ok(self.store.page(owner, page).await?)
+    }
+
+    /// A page of the chat completions that an owner has stored, by number.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn completions(
+        &self,
+        owner: UserId,
+        model: Option<String>,
+        page: PageRequest<i64>,
+    ) -> Result<Page<Room>, Fault> {
+        Ok(self.store.completions(owner, model, page).await?)
     }
 
     /// Changes a room, and stops the turns whose messages go with the change.

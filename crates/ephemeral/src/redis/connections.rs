@@ -23,13 +23,15 @@ pub struct RedisSettings {
     pub prefix: String,
     /// How long a command may take.
     pub patience: Duration,
+    /// Another of the server's databases than the address names.
+    pub database: Option<u8>,
 }
 
 impl RedisSettings {
     /// The design's figures under a prefix.
     #[must_use]
     pub fn new(prefix: impl Into<String>) -> Self {
-        Self { prefix: prefix.into(), patience: Duration::from_millis(100) }
+        Self { prefix: prefix.into(), patience: Duration::from_millis(100), database: None }
     }
 }
 
@@ -101,7 +103,12 @@ impl Redis {
         // The time limit of a command is ours, over everything that it takes.
         let config =
             AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(None);
-        let manager = Manager::new_with_config(url, config).map_err(|_| BadUrl)?;
+        let mut info = url.into_connection_info().map_err(|_| BadUrl)?;
+        if let Some(database) = settings.database {
+            let named = info.redis_settings().clone().set_db(i64::from(database));
+            info = info.set_redis_settings(named);
+        }
+        let manager = Manager::new_with_config(info.clone(), config).map_err(|_| BadUrl)?;
         let pool = Pool::builder(manager)
             .max_size(SHARED + 2)
             .create_timeout(Some(CONNECT))
@@ -111,7 +118,7 @@ impl Redis {
             .map_err(|_| BadUrl)?;
         metrics::gauge!("maru_redis_up").set(1.0);
         Ok(Arc::new(Self {
-            client: Client::open(url).map_err(|_| BadUrl)?,
+            client: Client::open(info).map_err(|_| BadUrl)?,
             pool,
             places: Default::default(),
             next: AtomicUsize::new(0),
@@ -147,6 +154,16 @@ impl Redis {
             let told: Vec<String> =
                 redis::cmd("CONFIG").arg("GET").arg("maxmemory-policy").query_async(&mut connection).await?;
             Ok(told.into_iter().nth(1))
+        })
+        .await
+        .flatten()
+    }
+
+    /// Whether it is a master, a replica or a sentinel, in Redis' words, where it tells.
+    pub async fn role(self: &Arc<Self>) -> Option<String> {
+        self.ask(Lane::Any, |mut connection| async move {
+            let told: Vec<redis::Value> = redis::cmd("ROLE").query_async(&mut connection).await?;
+            told.into_iter().next().map(redis::from_redis_value).transpose().map_err(Into::into)
         })
         .await
         .flatten()

@@ -6,10 +6,12 @@ mod bus;
 mod cache;
 mod connections;
 mod limiter;
+mod room_memory;
 mod stream_buffer;
 
 pub use bus::RedisBus;
 pub use cache::RedisPages;
 pub use connections::{BadUrl, Redis, RedisSettings, shown};
 pub use limiter::RedisLimiter;
+pub use room_memory::RedisMemory;
 pub use stream_buffer::RedisStreams;

@@ -18,7 +18,7 @@ pub struct Twins {
     pub one: TestServer,
     pub two: TestServer,
     pub upstream: Upstream,
-    _database: Database,
+    pub database: Database,
 }
 
 /// Each function once with a Redis between the two, and once without.
@@ -44,6 +44,11 @@ pub(super) use with_and_without_redis;
 impl Twins {
     /// Both ready. Their model is `test/echo`: `reply to: …`.
     pub async fn start(between: Between) -> Self {
+        Self::start_with(between, &[]).await
+    }
+
+    /// The same with more settings.
+    pub async fn start_with(between: Between, settings: &[(&str, &str)]) -> Self {
         let upstream = Upstream::start().await;
         let database = Postgres::shared().await.database().await;
         let mut launch = Launch::new(BINARY)
@@ -56,11 +61,14 @@ impl Twins {
             let left_out = between == Between::Nothing && name == "MARU__REDIS__URL";
             launch = launch.env(name, if left_out { String::new() } else { value });
         }
+        for (name, value) in settings {
+            launch = launch.env(*name, *value);
+        }
         let other = launch.clone().address(&"".into());
         let (one, two) = futures_util::future::join(launch.start(), other.start()).await;
         let started =
             |server: Result<TestServer, _>| server.unwrap_or_else(|error| panic!("{between:?}: {error}"));
-        Self { one: started(one), two: started(two), upstream, _database: database }
+        Self { one: started(one), two: started(two), upstream, database }
     }
 
     /// A new user's clients at the one and at the other, with the same token.

@@ -22,7 +22,7 @@ pub struct Site {
     pub upstream: Upstream,
     pub backend: Backend,
     pub store: String,
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 /// The password of every user that a test does not care about.
@@ -80,7 +80,7 @@ impl Site {
             Some(database) => database.url.clone(),
             None => format!("sqlite:{}", server.home().join("maru.db").display()),
         };
-        Self { server, upstream, backend, store, _database: database }
+        Self { server, upstream, backend, store, database }
     }
 
     /// A client without a token.
@@ -101,6 +101,12 @@ impl Site {
         assert_eq!(answer.status, 200, "{answer}");
         let value = answer.json();
         (self.http().with_token(value["token"].as_str().expect("a token")), value)
+    }
+
+    /// Does to a PostgreSQL database what no use case would.
+    pub async fn sql(&self, sql: &str) {
+        let database = self.database.as_ref().expect("a site on PostgreSQL");
+        database.sql(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
     /// The prompts of the model so far that end with this message, each as the texts in it.
