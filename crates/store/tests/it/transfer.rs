@@ -50,6 +50,7 @@ async fn filled(path: &Path, large: usize) -> StorePorts {
          INSERT INTO lines VALUES ('l', 'q', 'c', 'n');
          INSERT INTO plcs VALUES ('u', 'i', 'n', NULL, 'l', 1, -1, '', 0, NULL, NULL);
          UPDATE messages SET quote = '{\"id\": 1, \"text\": \"q\"}', deleted_at = 5 WHERE number = 3;
+         UPDATE rooms SET message_count = message_count - 1 WHERE number = 1;
          DELETE FROM quotes WHERE number > 40;
          INSERT INTO api_keys SELECT x'000102030405060708090a0b0c0d0e0f', id, 'k', x'00ff5c00', 1, NULL, NULL, NULL FROM users LIMIT 1;",
     )
