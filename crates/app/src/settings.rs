@@ -83,6 +83,8 @@ pub struct RedisSettings {
     pub url: types::RedisUrl,
     /// What every key begins with.
     pub prefix: String,
+    /// How long a command may take.
+    pub timeout: Span,
     /// Keep rooms where LangChain reads them.
     pub langchain_memory: bool,
     /// In which database of the server.

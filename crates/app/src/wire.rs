@@ -121,8 +121,13 @@ pub async fn wire(settings: &Settings) -> Result<Wired, BoxError> {
 /// # Errors
 /// When its address is none.
 pub fn redis(settings: &Settings, tasks: &Tasks) -> Result<Option<Arc<Redis>>, BoxError> {
-    let open = |url| Redis::open(url, RedisSettings::new(&settings.redis.prefix), Arc::new(tasks.clone()));
+    let open = |url| Redis::open(url, redis_settings(settings), Arc::new(tasks.clone()));
     Ok(settings.redis_url().map(open).transpose()?)
+}
+
+fn redis_settings(settings: &Settings) -> RedisSettings {
+    let defaults = RedisSettings::new(&settings.redis.prefix);
+    RedisSettings { patience: settings.redis.timeout.0, ..defaults }
 }
 
 /// Rooms as LangChain reads them, if the settings ask for that.
@@ -134,10 +139,8 @@ fn memory(
     tasks: &Tasks,
 ) -> Result<Option<MemoryKeeping>, BoxError> {
     let Some(url) = settings.redis_url().filter(|_| settings.redis.langchain_memory) else { return Ok(None) };
-    let of_redis = RedisSettings {
-        database: Some(settings.redis.langchain_database),
-        ..RedisSettings::new(&settings.redis.prefix)
-    };
+    let database = Some(settings.redis.langchain_database);
+    let of_redis = RedisSettings { database, ..redis_settings(settings) };
     let redis = Redis::open(url, of_redis, Arc::new(tasks.clone()))?;
     Ok(Some(MemoryKeeping {
         memory: Arc::new(RedisMemory::new(redis, &settings.redis.langchain_prefix)),

@@ -167,7 +167,12 @@ impl Services {
             ids: Arc::clone(&ids),
         };
         let accounts = Accounts { ports: accounts, token_ttl: settings.token_ttl };
-        let turns = Turns { engine: Arc::clone(&engine), store: store.turns, buffer: ports.buffer };
+        let turns = Turns {
+            engine: Arc::clone(&engine),
+            store: store.turns,
+            buffer: ports.buffer,
+            ids: Arc::clone(&ids),
+        };
         let upkeep = Upkeep {
             store: store.upkeep,
             accounts: accounts.clone(),

@@ -45,6 +45,8 @@ mod room_events;
 mod rooms;
 #[path = "shared/sessions.rs"]
 mod sessions;
+#[path = "shared/told.rs"]
+mod told;
 #[path = "shared/turn_ends.rs"]
 mod turn_ends;
 #[path = "shared/turns.rs"]

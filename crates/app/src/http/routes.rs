@@ -1,7 +1,7 @@
 //! Every route, in one table: verb, path, handler, policy. Nothing is served that is not here.
 
-use super::contracts::{Contract, ainfo_rooms, plc_chat, quote_chat, token_chats};
-use super::{openapi, operator, v1};
+use super::contracts::{Contract, ai_sdk, ainfo_rooms, openai, plc_chat, quote_chat, token_chats};
+use super::{openapi, operator, pages, v1};
 use actix_web::http::Method;
 use actix_web::{Route, web};
 
@@ -77,6 +77,10 @@ pub fn table() -> Vec<Entry> {
         QuoteChat DELETE "/api/chat/{userId}/{threadNum}" Anonymous quote_chat::delete;
         QuoteChat GET "/api/health" Open quote_chat::health;
 
+        AiSdk POST "/api/chat" Anonymous ai_sdk::chat;
+        AiSdk GET "/api/chat/{id}/stream" Anonymous ai_sdk::resume;
+        AiSdk POST "/api/chat/{id}/stop" Anonymous ai_sdk::stop;
+
         PlcChat GET "/v1/chat/{chat_id}/history" Anonymous plc_chat::history;
         PlcChat POST "/v1/chat/{chat_id}/message" Anonymous plc_chat::message;
         PlcChat POST "/v1/chat/{chat_id}/stream" Anonymous plc_chat::stream;
@@ -98,6 +102,49 @@ pub fn table() -> Vec<Entry> {
         PlcChat GET "/v1/plcs/masters/dropdown" Anonymous plc_chat::dropdown;
         PlcChat GET "/v1/plcs/{plc_uuid}" Anonymous plc_chat::plc;
         PlcChat PATCH "/v1/plcs/{plc_uuid}" Anonymous plc_chat::activate;
+
+        Pages GET "" Open pages::rooms::front;
+        Pages GET "/chat" Anonymous pages::rooms::list;
+        Pages GET "/chat/new" Anonymous pages::rooms::new_form;
+        Pages POST "/chat/new" Anonymous pages::rooms::create;
+        Pages GET "/chat/{pk}" Anonymous pages::rooms::room;
+        Pages POST "/chat/{pk}" Anonymous pages::talk::send_here;
+        Pages GET "/chat/{pk}/edit" Anonymous pages::rooms::edit_form;
+        Pages POST "/chat/{pk}/edit" Anonymous pages::rooms::change;
+        Pages POST "/chat/{pk}/messages/new" Anonymous pages::talk::send;
+        Pages POST "/chat/{pk}/messages/stream" Anonymous pages::talk::send_streaming;
+        Pages GET "/chat/{pk}/messages/{message}/edit" Anonymous pages::talk::message_form;
+        Pages POST "/chat/{pk}/messages/{message}/edit" Anonymous pages::talk::edit;
+        Pages GET "/chat/{pk}/turns/{turn}/stream" Anonymous pages::stream::events;
+        Pages POST "/chat/{pk}/turns/{turn}/stop" Anonymous pages::turns::stop;
+        Pages POST "/chat/{pk}/turns/{turn}/retry" Anonymous pages::turns::retry;
+        Pages GET "/login" Open pages::accounts::log_in_form;
+        Pages POST "/login" Open pages::accounts::log_in;
+        Pages GET "/register" Open pages::accounts::register_form;
+        Pages POST "/register" Open pages::accounts::register;
+        Pages POST "/logout" Anonymous pages::accounts::log_out;
+        Pages GET "/assets/{file}" Open pages::assets::asset;
+        OpenAi GET "/v1/models" Token openai::models;
+        OpenAi GET "/v1/models/{model}" Token openai::one_model;
+        OpenAi POST "/v1/chat/completions" Token openai::complete;
+        OpenAi GET "/v1/chat/completions" Token openai::completions;
+        OpenAi GET "/v1/chat/completions/{id}" Token openai::completion;
+        OpenAi POST "/v1/chat/completions/{id}" Token openai::change_completion;
+        OpenAi DELETE "/v1/chat/completions/{id}" Token openai::delete_completion;
+        OpenAi GET "/v1/chat/completions/{id}/messages" Token openai::completion_messages;
+        OpenAi POST "/v1/conversations" Token openai::open;
+        OpenAi GET "/v1/conversations/{id}" Token openai::conversation;
+        OpenAi POST "/v1/conversations/{id}" Token openai::change;
+        OpenAi DELETE "/v1/conversations/{id}" Token openai::delete;
+        OpenAi GET "/v1/conversations/{id}/items" Token openai::items;
+        OpenAi POST "/v1/conversations/{id}/items" Token openai::add_items;
+        OpenAi GET "/v1/conversations/{id}/items/{item_id}" Token openai::one_item;
+        OpenAi DELETE "/v1/conversations/{id}/items/{item_id}" Token openai::delete_item;
+        OpenAi POST "/v1/responses" Token openai::respond_to;
+        OpenAi GET "/v1/responses/{id}" Token openai::response;
+        OpenAi DELETE "/v1/responses/{id}" Token openai::delete_response;
+        OpenAi POST "/v1/responses/{id}/cancel" Token openai::cancel_response;
+        OpenAi GET "/v1/responses/{id}/input_items" Token openai::input_items;
 
         Native POST "/v1/auth/register" Open v1::accounts::register;
         Native POST "/v1/auth/login" Open v1::accounts::login;

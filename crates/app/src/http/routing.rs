@@ -119,13 +119,16 @@ impl Service<ServiceRequest> for Routes {
         let path = request.path();
         // A path with and without a slash at its end is the same (contract §0.2).
         let found = self.tree.at(path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path));
-        let Some((place, ids)) = found.ok().and_then(|found| {
+        let Some((place, mut ids)) = found.ok().and_then(|found| {
             let ids = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
             Some((self.places.get(*found.value)?, ids.collect::<Vec<_>>()))
         }) else {
             let response = Contract::of_path(path).unknown_path();
             return Box::pin(ready(Ok(request.into_response(response))));
         };
+        if ids.is_empty() && place.path.contains("/{chat_id}/") {
+            ids.push(("chat_id".to_owned(), NO_CHAT.to_owned()));
+        }
         for (name, value) in ids {
             request.match_info_mut().add_static(name, value);
         }
@@ -140,10 +143,19 @@ impl Service<ServiceRequest> for Routes {
     }
 }
 
+/// No chat of the PLC chat API has this id, and `/v1/chat/completions/history` asks for one all the same: it is no
+/// chat completion of OpenAI's API (contract §6.1).
+const NO_CHAT: &str = "completions";
+
 /// The forms of a path that are served: the AInfo rooms stand under `/api/v1` too, where the original
-/// has them as well (contract §0.1).
+/// has them as well (contract §0.1). A model's name has a slash in it.
 fn forms(path: &str) -> Vec<String> {
-    let mut forms = vec![path.to_owned()];
+    // Without the slash at its end, the path of the front page is empty.
+    let path = if path.is_empty() { "/" } else { path };
+    let mut forms = vec![path.replace("{model}", "{*model}")];
+    if path.starts_with("/v1/chat/{chat_id}/") {
+        forms.push(path.replace("{chat_id}", NO_CHAT));
+    }
     if path.starts_with("/chatbot/") {
         forms.push(format!("/api/v1{path}"));
     }

@@ -172,6 +172,9 @@ fn check_redis(redis: &RedisSettings, store: &StoreSettings, auth: &AuthSettings
     if redis.prefix.is_empty() {
         wrong.push("redis.prefix: at least one character".to_owned());
     }
+    if redis.timeout.0.is_zero() {
+        wrong.push("redis.timeout: longer than nothing".to_owned());
+    }
     if redis.langchain_memory && !has_redis {
         wrong.push("redis.langchain_memory: needs redis.url".to_owned());
     }

@@ -3,9 +3,9 @@
 use super::away::STORE_PAUSE;
 use super::ports::StreamBuffer;
 use super::{Engine, Settled, TurnEvent, TurnEventId, TurnStatus, TurnView};
-use crate::access::{Authorized, Write};
+use crate::access::{Authorized, Read, Write};
 use crate::error::{Fault, codes};
-use crate::ids::TurnId;
+use crate::ids::{Ids, TurnId};
 use crate::rooms::Room;
 use crate::turns::ports::TurnStore;
 use futures_util::StreamExt;
@@ -27,6 +27,7 @@ pub struct Turns {
     pub(crate) engine: Arc<Engine>,
     pub(crate) store: Arc<dyn TurnStore>,
     pub(crate) buffer: Arc<dyn StreamBuffer>,
+    pub(crate) ids: Arc<dyn Ids>,
 }
 
 impl Turns {
@@ -36,6 +37,42 @@ impl Turns {
     /// When the store is away.
     pub async fn find(&self, turn: TurnId) -> Result<Option<TurnView>, Fault> {
         Ok(self.store.find(turn).await?)
+    }
+
+    /// The first turn of a room, with its reply so far.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn first(&self, room: &Authorized<Room, Read>) -> Result<Option<TurnView>, Fault> {
+        Ok(self.store.first(room.get().id).await?)
+    }
+
+    /// The newest turn of a room that has not ended, with its reply so far.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn running<A>(&self, room: &Authorized<Room, A>) -> Result<Option<TurnView>, Fault> {
+        match self.store.unfinished(room.get().id).await?.last() {
+            Some(turn) => Ok(self.store.find(*turn).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes a turn of a room away with all that it told. One that still runs is stopped first.
+    ///
+    /// # Errors
+    /// `TURN_NOT_FOUND`, or when the store is away.
+    pub async fn delete(&self, room: &Authorized<Room, Write>, turn: TurnId) -> Result<(), Fault> {
+        let found = self.store.find(turn).await?;
+        if found.is_none_or(|view| view.turn.room_id != room.get().id) {
+            return Err(Fault::new(&codes::TURN_NOT_FOUND));
+        }
+        self.engine.end_running(turn).await?;
+        if !self.store.delete(turn, self.engine.ports.clock.now()).await? {
+            return Err(Fault::new(&codes::TURN_NOT_FOUND));
+        }
+        self.engine.tell_room(room.get().id).await;
+        Ok(())
     }
 
     /// True when nothing can follow `after` any more: the turn has ended, and its deltas are no longer

@@ -6,18 +6,18 @@ mod pairs;
 #[cfg(test)]
 mod redis_away;
 #[cfg(test)]
+mod shared_redis;
+#[cfg(test)]
 mod streams;
 
 use maru_domain::clock::Clock;
 use maru_ephemeral::memory::{
     LimiterSettings, MemoryBus, MemoryIdentities, MemoryLimiter, MemoryPages, MemoryStreams, StreamLimits,
 };
-use maru_ephemeral::redis::{Redis, RedisBus, RedisLimiter, RedisPages, RedisSettings, RedisStreams};
+use maru_ephemeral::redis::{RedisBus, RedisLimiter, RedisPages, RedisStreams};
 use maru_testkit::contracts::hand_clock::HandClock;
-use maru_testkit::fakes::TaskSpawner;
-use maru_testkit::throwaway;
+use shared_redis::redis;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -50,21 +50,6 @@ mod memory_identities {
 mod memory_pages {
     use super::*;
     maru_testkit::page_cache_contract!(async || MemoryPages::default());
-}
-
-/// Of nobody else, in a Redis that many tests share.
-fn prefix() -> String {
-    format!("test-{:032x}", fastrand::u128(..))
-}
-
-fn redis_of(prefix: &str) -> Arc<Redis> {
-    // The machine may be busy, and a test of what is told is none of how soon.
-    let settings = RedisSettings { patience: Duration::from_secs(10), ..RedisSettings::new(prefix) };
-    Redis::open(&throwaway::redis_url(), settings, Arc::new(TaskSpawner::new())).expect("an address")
-}
-
-fn redis() -> Arc<Redis> {
-    redis_of(&prefix())
 }
 
 mod redis_bus {

@@ -1,7 +1,7 @@
 //! Two processes as one adapter: what is written by one is read by the other, so that nothing is right only because it
 //! never left the first.
 
-use super::redis_of;
+use super::shared_redis::{prefix, redis_of};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use maru_domain::accounts::ports::Limiter;
@@ -27,13 +27,13 @@ pub struct Pair<T> {
 
 impl<T> Pair<T> {
     fn of(mut make: impl FnMut(&str) -> T) -> Self {
-        let prefix = super::prefix();
+        let prefix = prefix();
         Self { one: make(&prefix), other: make(&prefix), turn: AtomicUsize::new(0) }
     }
 
     /// The one and the other by turns.
     fn either(&self) -> &T {
-        if self.turn.fetch_add(1, Ordering::Relaxed) % 2 == 0 { &self.one } else { &self.other }
+        if self.turn.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) { &self.one } else { &self.other }
     }
 }
 

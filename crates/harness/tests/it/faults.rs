@@ -4,9 +4,11 @@
 mod commit;
 mod outage;
 mod postgres;
+mod redis;
+mod rolling;
 mod standby;
 
-use crate::support::{Backend, Site};
+use crate::support::{Backend, SHARED_SECRET, Site};
 use maru_harness::history::History;
 use maru_harness::history::writers::Writers;
 use maru_testkit::proxy::Proxy;
@@ -26,10 +28,16 @@ struct Behind {
 
 impl Behind {
     async fn start(postgres: &Postgres) -> Self {
+        Self::start_beside(postgres, "").await
+    }
+
+    /// The same with a Redis.
+    async fn start_beside(postgres: &Postgres, redis: &str) -> Self {
         let database = postgres.database().await;
+        let settings = [("MARU__REDIS__URL", redis), ("MARU__AUTH__SECRET", SHARED_SECRET)];
         let proxy = Proxy::before(address_in(&database.url));
         let url = at(&database.url, proxy.address());
-        let site = Site::launch(Backend::Sqlite, &[], |launch| launch.store(url)).await;
+        let site = Site::launch(Backend::Sqlite, &settings, |launch| launch.store(url)).await;
         Self { site, proxy, database }
     }
 

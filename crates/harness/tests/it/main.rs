@@ -1,9 +1,13 @@
 //! The real server over HTTP. One binary, one module a promise.
 
 #[cfg(test)]
+mod ai_sdk;
+#[cfg(test)]
 mod ainfo_rooms;
 #[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod clients;
 #[cfg(test)]
 mod deploy;
 #[cfg(test)]
@@ -25,7 +29,11 @@ mod layers;
 #[cfg(test)]
 mod native;
 #[cfg(test)]
+mod openai;
+#[cfg(test)]
 mod operator;
+#[cfg(test)]
+mod pages;
 #[cfg(test)]
 mod plc_chat;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod actions;
+mod departures;
 mod events;
 mod messages;
 mod pages;

@@ -10,7 +10,7 @@ pub use command::{Ran, maru, maru_with};
 pub use http::{Ask, Http, Reply};
 pub use judge::judge;
 pub use raw::{Raw, exchange, probe};
-pub use site::{Backend, NOT_HANGING, PASSWORD, PROVIDER_KEY, Site, beside_postgres, shared};
+pub use site::{Backend, NOT_HANGING, PASSWORD, PROVIDER_KEY, SHARED_SECRET, Site, beside_postgres, shared};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

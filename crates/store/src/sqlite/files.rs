@@ -94,7 +94,12 @@ pub fn faults(conn: &mut SqliteConnection) -> QueryResult<Vec<String>> {
 fn examine(path: &Path) -> Result<(SqliteConnection, Contents), OpenError> {
     let broken = |what: &dyn std::fmt::Display| refused(format!("{} cannot be used: {what}", path.display()));
     let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(|error| broken(&error))?;
-    let mut found = faults(&mut conn).map_err(|error| broken(&error))?;
+    // Which page is damaged decides whether a look through it tells of the fault or fails itself.
+    let fails = |error: diesel::result::Error| match error.to_string() {
+        error if error.contains("malformed") => broken(&format!("it is damaged: {error}")),
+        error => broken(&error),
+    };
+    let mut found = faults(&mut conn).map_err(fails)?;
     if !found.is_empty() {
         let more = found.len().saturating_sub(TOLD);
         found.truncate(TOLD);

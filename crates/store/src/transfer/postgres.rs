@@ -24,7 +24,7 @@ const LOOKS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 /// Nothing hurries a move, and a table may be large.
 const SESSION: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '10s'; \
-                       SET TIME ZONE 'UTC'; SET standard_conforming_strings = on";
+                       SET TIME ZONE 'UTC'; SET client_min_messages = warning; SET standard_conforming_strings = on";
 /// PostgreSQL counts microseconds from 2000-01-01.
 const EPOCH: i64 = 946_684_800_000_000;
 /// What a copy in binary begins with: a signature, no flags, no extension.

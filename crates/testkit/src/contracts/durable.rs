@@ -13,7 +13,7 @@ use maru_domain::rooms::ports::{Conversation, NewRoom};
 use maru_domain::rooms::{Room, RoomKind, TurnPolicy};
 use maru_domain::services::StorePorts;
 use maru_domain::turns::ports::{Checkpoint, Claimed, Ended, Ending, Lease, Written};
-use maru_domain::turns::{Turn, TurnStatus, TurnView};
+use maru_domain::turns::{Turn, TurnOptions, TurnStatus, TurnView};
 use serde_json::Map;
 use std::any::Any;
 use std::ops::Deref;
@@ -180,6 +180,9 @@ pub fn send_to(room: RoomId, content: &str) -> NewSend {
         withdraw_on_failure: false,
         queue_limit: 20,
         lease: lease("one", LONG),
+        told: Vec::new(),
+        client_id: None,
+        options: TurnOptions::default(),
         once: None,
         now: at(10),
     }
@@ -203,6 +206,7 @@ pub fn ending(turn: &Turn, status: TurnStatus, text: &str) -> Ending {
         usage: None,
         error: None,
         quote: None,
+        finish: None,
         withdraw: false,
         now: at(20),
     }

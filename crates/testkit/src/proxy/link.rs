@@ -83,8 +83,7 @@ async fn there(
     deaf: &watch::Sender<bool>,
 ) -> End {
     let mut bytes = [0; 16 * 1024];
-    loop {
-        let Ok(n @ 1..) = from.read(&mut bytes).await else { break };
+    while let Ok(n @ 1..) = from.read(&mut bytes).await {
         pass(&mut weather).await;
         let snapped = shared.snaps(&bytes[..n]);
         if snapped == Some(ResetAt::BeforeTheServer) {
@@ -112,8 +111,7 @@ async fn back(
     deaf: watch::Receiver<bool>,
 ) -> End {
     let mut bytes = [0; 16 * 1024];
-    loop {
-        let Ok(n @ 1..) = from.read(&mut bytes).await else { break };
+    while let Ok(n @ 1..) = from.read(&mut bytes).await {
         pass(&mut weather).await;
         if *deaf.borrow() {
             shared.sprung.send_modify(|sprung| *sprung += 1);

@@ -55,7 +55,7 @@ impl Redis {
             .chain(["--appendonly", "no", "--daemonize", "no"])
             .map(str::to_owned)
             .collect();
-        let held = Held { program: server, args: &args, dir, log: &log, signal: "TERM", user: None };
+        let held = Held { program: server, args: &args, dir, log: &log, signal: "KILL", user: None };
         let mut watchdog = Watchdog::spawn(&held).map_err(failed("watchdog"))?;
         // From here on the watchdog removes it.
         let _ = place.keep();

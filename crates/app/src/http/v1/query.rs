@@ -22,12 +22,12 @@ impl Query {
     ///
     /// # Errors
     /// `INVALID_PARAMETER` when it is there twice: which is meant is anybody's guess.
-    pub fn one(&self, name: &str) -> Result<Option<String>, Problem> {
+    pub fn one(&self, name: &str) -> Result<Option<String>, Fault> {
         let mut values = self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value);
         match (values.next(), values.next()) {
             (value, None) => Ok(value.cloned()),
             (_, Some(_)) => {
-                Err(Fault::new(&codes::INVALID_PARAMETER).detail(format!("{name} is there twice")).into())
+                Err(Fault::new(&codes::INVALID_PARAMETER).detail(format!("{name} is there twice")))
             }
         }
     }

@@ -52,7 +52,7 @@ pub async fn send(
         return Ok(kept);
     }
     let room: Authorized<Room, Write> = find(&state, &caller, &id).await?;
-    let send = SendRequest { content, metadata, plc, model, withdraw_on_failure: false, once: key.clone() };
+    let send = SendRequest { content, metadata, plc, model, once: key.clone(), ..SendRequest::default() };
     if reply {
         return answer(ask, state.services.messages.send(&room, send).await?).await;
     }

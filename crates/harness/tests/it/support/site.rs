@@ -34,12 +34,14 @@ pub const PROVIDER_KEY: &str = "sk-canary-of-the-provider";
 pub const SHARED_SECRET: &str = "a-secret-of-tests-that-nobody-else-has-0123456789";
 
 /// What servers on that database share beside it.
-pub fn beside_postgres(database: &str) -> [(&'static str, String); 3] {
+pub fn beside_postgres(database: &str) -> [(&'static str, String); 4] {
     let name = database.rsplit('/').next().and_then(|rest| rest.split('?').next()).unwrap_or_default();
     [
         ("MARU__REDIS__URL", redis_url()),
         // Tests share a Redis, and each database has a name of its own.
         ("MARU__REDIS__PREFIX", name.to_owned()),
+        // On a busy machine a good Redis may be late, and most tests are not about that.
+        ("MARU__REDIS__TIMEOUT", "5s".to_owned()),
         ("MARU__AUTH__SECRET", SHARED_SECRET.to_owned()),
     ]
 }
