@@ -47,7 +47,7 @@ async fn turns_of_both_wait_in_one_queue(between: Between) {
         Script::stream().role().wait(Duration::from_millis(50)).say("aye").finish("stop").done().end();
     let (room, model) = twins.scripted(&one, vec![reply]).await;
     let send = |n: usize| {
-        let (user, path) = (if n % 2 == 0 { &one } else { &two }, at(&room, "/messages"));
+        let (user, path) = (if n.is_multiple_of(2) { &one } else { &two }, at(&room, "/messages"));
         async move {
             let body = json!({"content": format!("number {n}")});
             user.post(&path).header("Prefer", "wait=60").json(&body).await

@@ -11,6 +11,7 @@ with_and_without_redis! { a_stream_is_resumed_on_the_other what_has_ended_is_tol
 readers_of_a_room_hear_of_the_other textless_ends_are_told_once }
 
 /// All events of a turn, read at one place from the beginning.
+#[expect(clippy::disallowed_methods, reason = "the test waits for it")]
 fn read_there(user: &Http, turn: &Value) -> tokio::task::JoinHandle<Vec<Event>> {
     let (user, turn) = (user.clone(), turn.clone());
     tokio::spawn(async move { sse::turn(&user, &turn, None).await.rest().await })
