@@ -59,7 +59,7 @@ pub async fn events(
         let data = telling.next().await?;
         Some((data, telling))
     });
-    let reader = Reader { visitor, ends_at_drain: false, comments: true };
+    let reader = Reader { visitor, ends_at_drain: false, comments: true, retry: true };
     Ok(super::answer::secured(respond(&request, &state, reader, events.boxed())))
 }
 

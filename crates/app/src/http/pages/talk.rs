@@ -21,7 +21,6 @@ use maru_domain::ids::MessageId;
 use maru_domain::messages::{Message, MessageStatus, Role, SendRequest, Sending};
 use maru_domain::rooms::Room;
 use maru_domain::text::{CleanText, TextFault};
-use serde_json::Map;
 
 /// A message that somebody wants to send, and who they are.
 struct Wish<'w> {
@@ -44,14 +43,7 @@ impl Wish<'_> {
     /// Stores the message and starts its turn; answers whether it was a retry.
     async fn send(&self, content: CleanText) -> Result<(Sending, bool), Fault> {
         let key = once::key(self.request, self.state, self.visitor.scope(self.request), &self.form.bytes)?;
-        let send = SendRequest {
-            content,
-            metadata: Map::new(),
-            plc: None,
-            model: None,
-            withdraw_on_failure: false,
-            once: key,
-        };
+        let send = SendRequest { content, once: key, ..SendRequest::default() };
         self.state.services.messages.send(&self.room, send).await?.made()
     }
 
