@@ -95,6 +95,7 @@ pub mod codes {
         BODY_TOO_LARGE "body_too_large" Invalid "the body is too large";
         BODY_TOO_SLOW "body_too_slow" Invalid "the body did not arrive in time";
         METHOD_NOT_ALLOWED "method_not_allowed" Invalid "this address does not have this verb; see the Allow header";
+        CROSS_SITE "cross_site" Invalid "this form was sent by another site; open the page here and send it again";
         ADDRESS_TOO_LONG "address_too_long" Invalid "the address is too long";
         INTERNAL "internal" Internal "something went wrong on our side; the request id helps to find it";
     }

@@ -10,6 +10,7 @@ pub mod quote_chat;
 pub mod token_chats;
 
 use self::drf::{English, Korean, Language, Phrase};
+use super::pages;
 use super::v1::Problem;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
@@ -26,6 +27,8 @@ pub enum Contract {
     QuoteChat,
     /// The PLC chat API (contract §4).
     PlcChat,
+    /// The web pages (contract §3).
+    Pages,
     /// OpenAI's API (contract §6.1).
     OpenAi,
     /// The AI SDK's chat (contract §6.2).
@@ -59,6 +62,9 @@ impl Contract {
             Self::OpenAi
         } else if ["/v1/chat", "/v1/plcs"].into_iter().any(under) {
             Self::PlcChat
+        } else if path == "/" || ["/chat", "/login", "/register", "/logout", "/assets"].into_iter().any(under)
+        {
+            Self::Pages
         } else {
             Self::Native
         }
@@ -72,6 +78,7 @@ impl Contract {
             Self::AinfoRooms => drf::Refusal::<Korean>::from_fault(&fault).into_response(),
             Self::QuoteChat => quote_chat::Refusal::from(fault).error_response(),
             Self::PlcChat => plc_chat::Refusal::from(fault).into_response(),
+            Self::Pages => pages::refuse(fault),
             Self::OpenAi => openai::Refusal::from(fault).into_response(),
             Self::AiSdk => ai_sdk::Refusal::from(fault).into_response(),
             Self::Native => Problem::from(fault).error_response(),
@@ -84,7 +91,7 @@ impl Contract {
         match self {
             Self::TokenChats => wrong_verb::<English>(verb),
             Self::AinfoRooms => wrong_verb::<Korean>(verb),
-            Self::QuoteChat | Self::PlcChat | Self::OpenAi | Self::AiSdk | Self::Native => {
+            Self::QuoteChat | Self::PlcChat | Self::Pages | Self::OpenAi | Self::AiSdk | Self::Native => {
                 self.refuse(Fault::new(&codes::METHOD_NOT_ALLOWED))
             }
         }
@@ -96,7 +103,7 @@ impl Contract {
         match self {
             Self::TokenChats => not_found::<English>(),
             Self::AinfoRooms => not_found::<Korean>(),
-            Self::QuoteChat | Self::PlcChat | Self::OpenAi | Self::AiSdk | Self::Native => {
+            Self::QuoteChat | Self::PlcChat | Self::Pages | Self::OpenAi | Self::AiSdk | Self::Native => {
                 self.refuse(Fault::new(&codes::NOT_FOUND))
             }
         }
@@ -120,7 +127,7 @@ fn not_found<L: Language>() -> HttpResponse {
 
 #[cfg(test)]
 mod tests {
-    use super::Contract::{self, AiSdk, AinfoRooms, Native, OpenAi, PlcChat, QuoteChat, TokenChats};
+    use super::Contract::{self, AiSdk, AinfoRooms, Native, OpenAi, Pages, PlcChat, QuoteChat, TokenChats};
 
     #[test]
     fn a_path_belongs_to_the_contract_of_its_first_words() {
@@ -144,7 +151,11 @@ mod tests {
             ("/v1/chat/completionsx", PlcChat),
             ("/v1/models/openai/gpt", OpenAi),
             ("/v1/rooms", Native),
-            ("/", Native),
+            ("/", Pages),
+            ("/chat", Pages),
+            ("/chat/1/x", Pages),
+            ("/assets/maru.css", Pages),
+            ("/docs/", Native),
         ];
         for (path, contract) in cases {
             assert_eq!(Contract::of_path(path), contract, "{path}");

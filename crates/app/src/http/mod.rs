@@ -11,6 +11,7 @@ mod once;
 mod openapi;
 mod operator;
 mod page_place;
+mod pages;
 mod plc_facts;
 mod plc_pages;
 pub mod routes;

@@ -2,7 +2,7 @@
 
 use super::contracts::{Contract, ai_sdk, ainfo_rooms, openai, plc_chat, quote_chat, token_chats};
 use super::v1::Refusals;
-use super::{operator, v1};
+use super::{operator, pages, v1};
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use maru_domain::error::{Fault, codes};
@@ -59,6 +59,27 @@ use utoipa_swagger_ui::Config;
         plc_chat::dropdown,
         plc_chat::plc,
         plc_chat::activate,
+        pages::rooms::front,
+        pages::rooms::list,
+        pages::rooms::new_form,
+        pages::rooms::create,
+        pages::rooms::room,
+        pages::rooms::edit_form,
+        pages::rooms::change,
+        pages::talk::send_here,
+        pages::talk::send,
+        pages::talk::send_streaming,
+        pages::talk::message_form,
+        pages::talk::edit,
+        pages::stream::events,
+        pages::turns::stop,
+        pages::turns::retry,
+        pages::accounts::log_in_form,
+        pages::accounts::log_in,
+        pages::accounts::register_form,
+        pages::accounts::register,
+        pages::accounts::log_out,
+        pages::assets::asset,
         openai::models,
         openai::one_model,
         openai::complete,
@@ -124,6 +145,7 @@ use utoipa_swagger_ui::Config;
         (name = "quote chat", description = "A conversation of four steps that ends with a quote; polled or streamed."),
         (name = "plc chat", description = "Chats whose messages show the PLC they are about."),
         (name = "plcs", description = "The registry of PLCs, and where they stand."),
+        (name = "pages", description = "The web pages: rooms and conversations as HTML."),
         (name = "ai sdk", description = "The chat of the AI SDK: `useChat` with its default transport."),
         (name = "openai", description = "Responses, conversations, chat completions and models, for OpenAI's SDKs."),
         (name = "accounts", description = "Register, sessions and API keys of the native API."),

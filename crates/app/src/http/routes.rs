@@ -1,7 +1,7 @@
 //! Every route, in one table: verb, path, handler, policy. Nothing is served that is not here.
 
 use super::contracts::{Contract, ai_sdk, ainfo_rooms, openai, plc_chat, quote_chat, token_chats};
-use super::{openapi, operator, v1};
+use super::{openapi, operator, pages, v1};
 use actix_web::http::Method;
 use actix_web::{Route, web};
 
@@ -103,6 +103,27 @@ pub fn table() -> Vec<Entry> {
         PlcChat GET "/v1/plcs/{plc_uuid}" Anonymous plc_chat::plc;
         PlcChat PATCH "/v1/plcs/{plc_uuid}" Anonymous plc_chat::activate;
 
+        Pages GET "" Open pages::rooms::front;
+        Pages GET "/chat" Anonymous pages::rooms::list;
+        Pages GET "/chat/new" Anonymous pages::rooms::new_form;
+        Pages POST "/chat/new" Anonymous pages::rooms::create;
+        Pages GET "/chat/{pk}" Anonymous pages::rooms::room;
+        Pages POST "/chat/{pk}" Anonymous pages::talk::send_here;
+        Pages GET "/chat/{pk}/edit" Anonymous pages::rooms::edit_form;
+        Pages POST "/chat/{pk}/edit" Anonymous pages::rooms::change;
+        Pages POST "/chat/{pk}/messages/new" Anonymous pages::talk::send;
+        Pages POST "/chat/{pk}/messages/stream" Anonymous pages::talk::send_streaming;
+        Pages GET "/chat/{pk}/messages/{message}/edit" Anonymous pages::talk::message_form;
+        Pages POST "/chat/{pk}/messages/{message}/edit" Anonymous pages::talk::edit;
+        Pages GET "/chat/{pk}/turns/{turn}/stream" Anonymous pages::stream::events;
+        Pages POST "/chat/{pk}/turns/{turn}/stop" Anonymous pages::turns::stop;
+        Pages POST "/chat/{pk}/turns/{turn}/retry" Anonymous pages::turns::retry;
+        Pages GET "/login" Open pages::accounts::log_in_form;
+        Pages POST "/login" Open pages::accounts::log_in;
+        Pages GET "/register" Open pages::accounts::register_form;
+        Pages POST "/register" Open pages::accounts::register;
+        Pages POST "/logout" Anonymous pages::accounts::log_out;
+        Pages GET "/assets/{file}" Open pages::assets::asset;
         OpenAi GET "/v1/models" Token openai::models;
         OpenAi GET "/v1/models/{model}" Token openai::one_model;
         OpenAi POST "/v1/chat/completions" Token openai::complete;

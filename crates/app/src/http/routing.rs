@@ -150,6 +150,8 @@ const NO_CHAT: &str = "completions";
 /// The forms of a path that are served: the AInfo rooms stand under `/api/v1` too, where the original
 /// has them as well (contract §0.1). A model's name has a slash in it.
 fn forms(path: &str) -> Vec<String> {
+    // Without the slash at its end, the path of the front page is empty.
+    let path = if path.is_empty() { "/" } else { path };
     let mut forms = vec![path.replace("{model}", "{*model}")];
     if path.starts_with("/v1/chat/{chat_id}/") {
         forms.push(path.replace("{chat_id}", NO_CHAT));

@@ -32,6 +32,7 @@ fn text(settings: &Settings, address: SocketAddr, store: &str, redis: Option<&st
          listening on {url}\n  \
          store   {store}{redis}\n  \
          model   {model}{demo}\n  \
+         pages   {url}/\n  \
          docs    {url}/docs\n  \
          health  {url}/readyz{open}\n\n\
          Try it:\n\n\

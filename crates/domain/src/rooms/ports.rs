@@ -74,6 +74,15 @@ impl RoomKey {
     }
 }
 
+/// Which rooms are listed by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shelf {
+    /// All of an owner's.
+    Owned(UserId),
+    /// Those of a kind that nobody owns.
+    Ownerless(RoomKind),
+}
+
 /// What is to become of a room. A field that is `None` stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct RoomFields {
@@ -130,6 +139,8 @@ pub trait RoomStore: Send + Sync {
     /// A page of an owner's rooms by [`RoomKey`].
     async fn page(&self, owner: UserId, page: PageRequest<RoomKey>) -> Result<Page<Room>, StoreError>;
 
+    /// A page of an owner's rooms by number; or of those of a kind that nobody owns.
+    async fn numbered(&self, shelf: Shelf, page: PageRequest<i64>) -> Result<Page<Room>, StoreError>;
     /// A page of the chat completions that an owner has stored, by number: rooms of that contract with
     /// a public id. `model` leaves only those that name it.
     async fn completions(

@@ -33,6 +33,8 @@ mod openai;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod plc_chat;
 #[cfg(test)]
 mod power_cut;

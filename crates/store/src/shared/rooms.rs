@@ -18,7 +18,9 @@ use maru_domain::ids::{RoomId, RoomRef, TurnId, UserId};
 use maru_domain::messages::Message;
 use maru_domain::once::{Once, OnceKey};
 use maru_domain::page::{Page, PageRequest};
-use maru_domain::rooms::ports::{Changed, Conversation, NewRoom, RoomChange, RoomKey, RoomName, RoomStore};
+use maru_domain::rooms::ports::{
+    Changed, Conversation, NewRoom, RoomChange, RoomKey, RoomName, RoomStore, Shelf,
+};
 use maru_domain::rooms::{Room, RoomKind, TurnPolicy};
 use maru_domain::turns::Turn;
 use std::collections::HashMap;
@@ -208,6 +210,33 @@ async fn page(
     Ok(Page::of(&request, items))
 }
 
+/// Rooms by number, in the words of the indexes.
+async fn numbered(
+    conn: &mut Conn,
+    shelf: Shelf,
+    request: PageRequest<i64>,
+) -> Result<Page<Room>, Abort<Page<Room>>> {
+    let (beyond, falling) = request.reading();
+    let mut rows = there!().limit(request.rows()).select(RoomRow::as_select()).into_boxed();
+    rows = match shelf {
+        Shelf::Owned(owner) => rows.filter(rooms::owner_id.eq(DbId(owner.0))),
+        Shelf::Ownerless(kind) => {
+            rows.filter(rooms::owner_id.is_null()).filter(rooms::kind.eq(kind.as_str()))
+        }
+    };
+    rows = if falling { rows.order(rooms::number.desc()) } else { rows.order(rooms::number.asc()) };
+    if let Some(number) = beyond {
+        rows = if falling {
+            rows.filter(rooms::number.lt(number))
+        } else {
+            rows.filter(rooms::number.gt(number))
+        };
+    }
+    let rows: Vec<RoomRow> = rows.load(conn).await?;
+    let items = rows.into_iter().map(Room::try_from).collect::<Result<_, _>>()?;
+    Ok(Page::of(&request, items))
+}
+
 /// Stored chat completions, in the words of the index.
 async fn completions(
     conn: &mut Conn,
@@ -360,6 +389,10 @@ impl RoomStore for Store {
 
     async fn page(&self, owner: UserId, request: PageRequest<RoomKey>) -> Result<Page<Room>, StoreError> {
         self.read(move |conn| Box::pin(page(conn, owner, request))).await
+    }
+
+    async fn numbered(&self, shelf: Shelf, request: PageRequest<i64>) -> Result<Page<Room>, StoreError> {
+        self.read(move |conn| Box::pin(numbered(conn, shelf, request))).await
     }
 
     async fn completions(
