@@ -210,7 +210,7 @@ impl UpkeepStore for Store {
                     .prepared()
                     .get_result(conn)
                     .await?;
-                Ok(row.try_into().map_err(Abort::Error)?)
+                row.try_into().map_err(Abort::Error)
             })
         })
         .await

@@ -198,7 +198,11 @@ async fn a_file_that_holds_something_is_kept_before_it_is_migrated() {
     assert_ne!(kept, again, "no copy is overwritten");
     let number = last.split('_').next().unwrap();
     assert!(kept.to_string_lossy().ends_with(&format!("maru.db.before-{number}")), "{kept:?}");
-    assert_eq!(maru_store::pending(&at(&kept)).await.unwrap(), [last.clone()], "it is as it was before");
+    assert_eq!(
+        maru_store::pending(&at(&kept)).await.unwrap(),
+        std::slice::from_ref(&last),
+        "it is as it was before"
+    );
     assert_eq!(maru_store::migrate(&at(&path)).await.unwrap(), [last]);
 }
 

@@ -3,7 +3,6 @@
 use super::durable::{
     TestStore, at, complete, conflict, exchange, id, new_room, ok, room, room_now, send_to, sent, sound, user,
 };
-use maru_domain::clock::Timestamp;
 use maru_domain::ids::MessageId;
 use maru_domain::messages::{MessageStatus, Role};
 use maru_domain::rooms::ports::NewRoom;
@@ -81,7 +80,7 @@ pub async fn only_idle_rooms_are_found_and_deleted(store: TestStore) {
     let old = ok(store.upkeep.take_over(foreign("old"), None, vec![said(Role::User, "x", 5)], at(6)).await);
     let busy = room(&store).await.id;
     let waits = sent(&store, send_to(busy, "waits")).await;
-    let future = Timestamp::from_second(4_000_000_000).expect("a time");
+    let future = at(2_000_000_000);
     let numbers =
         |rooms: Vec<maru_domain::rooms::Room>| rooms.iter().map(|room| room.number).collect::<Vec<_>>();
     assert_eq!(

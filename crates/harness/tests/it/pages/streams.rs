@@ -128,17 +128,15 @@ async fn a_stopped_reply_ends_its_stream(site: &Site) {
     let http = site.user().await;
     let (room, _) = scripted(site, &http, Script::stream().role().say("half of it").stall()).await;
     let address = begin(&http, &room).await;
-    let reader = tokio::spawn({
-        let (http, address) = (http.clone(), address.clone());
-        async move { events(&http, &address).await }
-    });
-    crate::support::until("the model has spoken", || async {
-        http.get(&room).await.text().contains("half of it")
-    })
-    .await;
-    let stop = address.replace("/stream/", "/stop/");
-    assert_eq!(form(http.post(&stop), &[]).header("HX-Request", "true").await.status, 204);
-    let events = reader.await.expect("a reader");
+    let stopped = async {
+        crate::support::until("the model has spoken", || async {
+            http.get(&room).await.text().contains("half of it")
+        })
+        .await;
+        let stop = address.replace("/stream/", "/stop/");
+        assert_eq!(form(http.post(&stop), &[]).header("HX-Request", "true").await.status, 204);
+    };
+    let (events, ()) = futures_util::future::join(events(&http, &address), stopped).await;
     let end = Dom::of(&events.last().expect("an end").1);
     assert_eq!(said(&end), super::pairs(&[("assistant", "half of it")]));
     assert_eq!(end.with_class("remark").len(), 1, "{events:?}");
