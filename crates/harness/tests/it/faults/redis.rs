@@ -30,7 +30,9 @@ impl Beside {
         let redis = tokio::task::spawn_blocking(Redis::start).await.expect("a thread").expect("Redis");
         let proxy = Proxy::before(address_in(&redis.url()));
         let url = at(&redis.url(), proxy.address());
-        let site = Site::start(Backend::Postgres, &[("MARU__REDIS__URL", &url)]).await;
+        // As patient as it comes; other tests give Redis more time, for machines that do not get to it.
+        let settings = [("MARU__REDIS__URL", url.as_str()), ("MARU__REDIS__TIMEOUT", "100ms")];
+        let site = Site::start(Backend::Postgres, &settings).await;
         until("Redis is used", || async { is_used(&site.http()).await }).await;
         Self { site, proxy, redis }
     }

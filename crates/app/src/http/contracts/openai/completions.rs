@@ -12,8 +12,9 @@ use crate::http::{State, once};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
 use maru_domain::error::{Fault, codes};
+use maru_domain::ids::TurnId;
 use maru_domain::messages::{Role, SendRequest, Sending};
 use maru_domain::rooms::{OpenRoom, RoomKind, TurnPolicy, title_of};
 use maru_domain::text::{CleanText, MESSAGE_CHARS};
@@ -123,8 +124,8 @@ pub async fn complete(
         };
         let response = match include_usage {
             Some(usage) => {
-                let events = state.services.turns.follow(sending.sent.turn.id, None).await?;
-                stream(&request, &state, &caller, completion, usage, events)
+                let events = followed(&state, sending.sent.turn.id).await?;
+                streamed(&request, &state, &caller, completion, usage, events)
             }
             None => {
                 let whole = completion.whole(&settled(sending).await?);
@@ -136,7 +137,7 @@ pub async fn complete(
     let (turn, events) = state.services.turns.aside(wish.aside())?;
     let completion = Completion { id: ids::completion(turn.room_id), created_at: turn.created_at, model };
     match include_usage {
-        Some(usage) => Ok(stream(&request, &state, &caller, completion, usage, events)),
+        Some(usage) => Ok(streamed(&request, &state, &caller, completion, usage, events)),
         None => Ok(HttpResponse::Ok().json(completion.whole(&ended(events).await?))),
     }
 }
@@ -169,6 +170,15 @@ async fn store(
     Ok(state.services.messages.send_anew(&caller.actor(), room, request).await?.made()?)
 }
 
+/// The events of a turn just sent. One whose model failed at once is taken back already: that is told like a
+/// failure a moment later.
+async fn followed(state: &State, turn: TurnId) -> Result<BoxStream<'static, TurnEvent>, Fault> {
+    match state.services.turns.follow(turn, None).await {
+        Err(fault) if *fault.code == codes::TURN_NOT_FOUND => Ok(stream::iter([TurnEvent::Gone]).boxed()),
+        followed => followed,
+    }
+}
+
 async fn settled(sending: Sending) -> Result<TurnView, Refusal> {
     match sending.settled().await?.1 {
         Settled::Ended { view, .. } => {
@@ -191,7 +201,7 @@ pub async fn ended(mut events: BoxStream<'static, TurnEvent>) -> Result<TurnView
     Err(Fault::new(&codes::INTERNAL).into())
 }
 
-fn stream(
+fn streamed(
     request: &HttpRequest,
     state: &web::Data<State>,
     caller: &Caller,
