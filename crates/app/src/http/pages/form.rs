@@ -24,6 +24,11 @@ impl Form {
     pub fn text(&self, name: &str) -> String {
         self.fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
     }
+
+    /// True when the field is there, be it empty.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
 }
 
 /// Browsers say where a form comes from. One that comes from another site was not meant by the person in

@@ -317,8 +317,10 @@ pub async fn change(
     let frame = Frame::of(Language::of(request.headers()), &visitor);
     let mut page = FormPage::of_form(frame, &form).of_room(room.get().number);
     let Some((name, prompt)) = page.read() else { return Ok(answer::page(StatusCode::OK, &page)) };
-    // What went through a form unchanged is unchanged, however its lines ended before.
-    let is_same = room.get().system_prompt.replace("\r\n", "\n") == prompt.as_str();
+    // What went through a form unchanged is unchanged, however its lines ended before; and so is what was not sent:
+    // another prompt clears the room.
+    let is_same =
+        !form.has("system_prompt") || room.get().system_prompt.replace("\r\n", "\n") == prompt.as_str();
     let fields = RoomFields {
         name: Some(name.into_string()),
         system_prompt: (!is_same).then(|| prompt.into_string()),

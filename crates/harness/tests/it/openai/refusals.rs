@@ -142,6 +142,7 @@ async fn what_maru_does_not_do_is_refused_by_name(site: &Site) {
         (RESPONSES, json!({"reasoning": {"summary": "auto"}}), "reasoning.summary"),
         (COMPLETIONS, json!({"tools": tool}), "tools"),
         (COMPLETIONS, json!({"functions": tool}), "functions"),
+        (COMPLETIONS, json!({"web_search_options": {}}), "web_search_options"),
         (COMPLETIONS, json!({"tool_choice": {"type": "function"}}), "tool_choice"),
         (COMPLETIONS, json!({"n": 2}), "n"),
         (COMPLETIONS, json!({"logprobs": true}), "logprobs"),

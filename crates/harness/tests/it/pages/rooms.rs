@@ -129,6 +129,8 @@ async fn the_same_prompt_keeps_them(site: &Site) {
             let fields = [("name", "renamed"), ("system_prompt", sent.as_str())];
             goes_to(&form(http.post(&edit), &fields).await, &room);
         }
+        // A program that changes the name alone sends nothing else.
+        goes_to(&form(http.post(&edit), &[("name", "renamed")]).await, &room);
         let page = is_page(&http.get(&room).await, 200);
         assert_eq!(said(&page), pairs(&[("user", "hello"), ("assistant", "reply to: hello")]), "{prompt:?}");
         assert_eq!(page.first("h1").expect("a heading").text(), "renamed");

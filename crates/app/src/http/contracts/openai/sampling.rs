@@ -39,6 +39,10 @@ pub fn of_completion(fields: &Fields<'_>) -> Result<Sampling, Refusal> {
     }
     fields.without("logprobs", NO_LOGPROBS)?;
     fields.without("audio", "neither hears nor speaks")?;
+    // There at all, it asks for a search.
+    if fields.get("web_search_options").is_some() {
+        return Err(Refusal::unsupported("web_search_options", NO_TOOLS));
+    }
     fields.without("prediction", "takes no prediction of the reply")?;
     fields.without("logit_bias", "does not bias tokens")?;
     if fields.whole("n", 1..=128)?.is_some_and(|n| n > 1) {
