@@ -108,8 +108,9 @@ impl Rooms {
         owner: UserId,
         model: Option<String>,
         page: PageRequest<i64>,
-    ) -> Result<Page<Room>, Fault> {
-        Ok(self.store.completions(owner, model, page).await?)
+    ) -> Result<Page<Authorized<Room, Read>>, Fault> {
+        let Page { items, has_more } = self.store.completions(owner, model, page).await?;
+        Ok(Page { items: items.into_iter().map(Authorized::of_owner).collect(), has_more })
     }
 
     /// Changes a room, and stops the turns whose messages go with the change.

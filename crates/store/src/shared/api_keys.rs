@@ -1,6 +1,6 @@
 //! API keys.
 
-use super::fragments::Prepare;
+use super::fragments::{Prepare, by_key};
 use super::idempotency::{Begun, Guarded, begin};
 use super::users::UserRow;
 use super::{Conn, Db, Store};
@@ -82,18 +82,12 @@ async fn page(
     user: UserId,
     request: PageRequest<KeyId>,
 ) -> Result<Page<ApiKey>, Abort<Page<ApiKey>>> {
-    let (beyond, falling) = request.reading();
-    let mut rows = api_keys::table
+    let rows = api_keys::table
         .filter(api_keys::user_id.eq(DbId(user.0)))
         .filter(api_keys::revoked_at.is_null())
-        .limit(request.rows())
         .select(KeyRow::as_select())
         .into_boxed();
-    rows = if falling { rows.order(api_keys::id.desc()) } else { rows.order(api_keys::id.asc()) };
-    if let Some(id) = beyond.map(|id| DbId(id.0)) {
-        rows = if falling { rows.filter(api_keys::id.lt(id)) } else { rows.filter(api_keys::id.gt(id)) };
-    }
-    let rows: Vec<KeyRow> = rows.load(conn).await?;
+    let rows: Vec<KeyRow> = by_key!(rows, api_keys::id, request, |id| DbId(id.0)).load(conn).await?;
     Ok(Page::of(&request, rows.into_iter().map(ApiKey::from).collect()))
 }
 

@@ -10,6 +10,25 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use maru_domain::turns::ports::Lease;
 
+/// The part of a list that a request asks for, by one column: boxed rows in the order of its keys, from where the page
+/// begins. What they load to goes to `Page::of`. `$as` makes a value of the column from a key.
+macro_rules! by_key {
+    ($rows:expr, $column:expr, $request:expr, $as:expr) => {{
+        let (beyond, falling) = $request.reading();
+        let rows = $rows.limit($request.rows());
+        let rows = if falling { rows.order($column.desc()) } else { rows.order($column.asc()) };
+        match beyond.map($as) {
+            Some(key) if falling => rows.filter($column.lt(key)),
+            Some(key) => rows.filter($column.gt(key)),
+            None => rows,
+        }
+    }};
+    ($rows:expr, $column:expr, $request:expr) => {
+        by_key!($rows, $column, $request, |key| key)
+    };
+}
+pub(crate) use by_key;
+
 /// A turn whose state is not final. In the words of the partial indexes, or they would not be used.
 #[derive(Debug, Clone, Copy, QueryId)]
 pub struct Unfinished;

@@ -1,7 +1,7 @@
 //! What becomes of messages other than the send: added without a turn, read, edited, given a new
 //! reply, deleted.
 
-use super::fragments::{Prepare, Unfinished};
+use super::fragments::{Prepare, Unfinished, by_key};
 use super::idempotency::{Begun, Guarded, begin};
 use super::messages::{
     MessageRow, Said, insert_message, insert_turn, plc_snapshot, replay, room_exists, take_numbers,
@@ -241,18 +241,12 @@ pub async fn page(
     room: RoomId,
     request: PageRequest<i64>,
 ) -> Result<Page<Message>, Abort<Page<Message>>> {
-    let (beyond, falling) = request.reading();
-    let mut rows = messages::table
+    let rows = messages::table
         .filter(messages::room_id.eq(DbId(room.0)))
         .filter(messages::deleted_at.is_null())
-        .limit(request.rows())
         .select(MessageRow::as_select())
         .into_boxed();
-    rows = if falling { rows.order(messages::seq.desc()) } else { rows.order(messages::seq.asc()) };
-    if let Some(seq) = beyond {
-        rows = if falling { rows.filter(messages::seq.lt(seq)) } else { rows.filter(messages::seq.gt(seq)) };
-    }
-    let rows: Vec<MessageRow> = rows.load(conn).await?;
+    let rows: Vec<MessageRow> = by_key!(rows, messages::seq, request).load(conn).await?;
     let items = rows.into_iter().map(Message::try_from).collect::<Result<_, _>>()?;
     Ok(Page::of(&request, items))
 }

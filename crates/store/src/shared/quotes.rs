@@ -1,6 +1,6 @@
 //! The catalogue of quotes, and how quote threads stand.
 
-use super::fragments::Prepare;
+use super::fragments::{Prepare, by_key};
 use super::turns::view_of;
 use super::{Conn, Db, Store};
 use crate::error::Abort;
@@ -59,20 +59,11 @@ async fn page(
     category: Option<Category>,
     request: PageRequest<i64>,
 ) -> Result<Page<Quote>, Abort<Page<Quote>>> {
-    let (beyond, falling) = request.reading();
-    let mut rows = quotes::table.limit(request.rows()).select(QuoteRow::as_select()).into_boxed();
+    let mut rows = quotes::table.select(QuoteRow::as_select()).into_boxed();
     if let Some(category) = category {
         rows = rows.filter(quotes::category.eq(category.as_str()));
     }
-    rows = if falling { rows.order(quotes::number.desc()) } else { rows.order(quotes::number.asc()) };
-    if let Some(number) = beyond {
-        rows = if falling {
-            rows.filter(quotes::number.lt(number))
-        } else {
-            rows.filter(quotes::number.gt(number))
-        };
-    }
-    let rows: Vec<QuoteRow> = rows.load(conn).await?;
+    let rows: Vec<QuoteRow> = by_key!(rows, quotes::number, request).load(conn).await?;
     let items = rows.into_iter().map(Quote::try_from).collect::<Result<_, _>>()?;
     Ok(Page::of(&request, items))
 }

@@ -1,6 +1,6 @@
 //! Rooms.
 
-use super::fragments::{ActiveAt, ClientUser, Completion, OpenSession, Prepare, Unfinished};
+use super::fragments::{ActiveAt, ClientUser, Completion, OpenSession, Prepare, Unfinished, by_key};
 use super::idempotency::{Begun, Guarded, begin, note_room};
 use super::messages::MessageRow;
 use super::turns::TurnRow;
@@ -216,23 +216,14 @@ async fn numbered(
     shelf: Shelf,
     request: PageRequest<i64>,
 ) -> Result<Page<Room>, Abort<Page<Room>>> {
-    let (beyond, falling) = request.reading();
-    let mut rows = there!().limit(request.rows()).select(RoomRow::as_select()).into_boxed();
-    rows = match shelf {
+    let rows = there!().select(RoomRow::as_select()).into_boxed();
+    let rows = match shelf {
         Shelf::Owned(owner) => rows.filter(rooms::owner_id.eq(DbId(owner.0))),
         Shelf::Ownerless(kind) => {
             rows.filter(rooms::owner_id.is_null()).filter(rooms::kind.eq(kind.as_str()))
         }
     };
-    rows = if falling { rows.order(rooms::number.desc()) } else { rows.order(rooms::number.asc()) };
-    if let Some(number) = beyond {
-        rows = if falling {
-            rows.filter(rooms::number.lt(number))
-        } else {
-            rows.filter(rooms::number.gt(number))
-        };
-    }
-    let rows: Vec<RoomRow> = rows.load(conn).await?;
+    let rows: Vec<RoomRow> = by_key!(rows, rooms::number, request).load(conn).await?;
     let items = rows.into_iter().map(Room::try_from).collect::<Result<_, _>>()?;
     Ok(Page::of(&request, items))
 }
@@ -244,25 +235,15 @@ async fn completions(
     model: Option<String>,
     request: PageRequest<i64>,
 ) -> Result<Page<Room>, Abort<Page<Room>>> {
-    let (beyond, falling) = request.reading();
     let mut rows = there!()
         .filter(rooms::owner_id.eq(DbId(owner.0)))
         .filter(Completion)
-        .limit(request.rows())
         .select(RoomRow::as_select())
         .into_boxed();
-    rows = if falling { rows.order(rooms::number.desc()) } else { rows.order(rooms::number.asc()) };
     if let Some(model) = model {
         rows = rows.filter(rooms::model.eq(model));
     }
-    if let Some(number) = beyond {
-        rows = if falling {
-            rows.filter(rooms::number.lt(number))
-        } else {
-            rows.filter(rooms::number.gt(number))
-        };
-    }
-    let rows: Vec<RoomRow> = rows.load(conn).await?;
+    let rows: Vec<RoomRow> = by_key!(rows, rooms::number, request).load(conn).await?;
     let items = rows.into_iter().map(Room::try_from).collect::<Result<_, _>>()?;
     Ok(Page::of(&request, items))
 }

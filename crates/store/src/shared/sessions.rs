@@ -1,6 +1,6 @@
 //! Sessions.
 
-use super::fragments::Prepare;
+use super::fragments::{Prepare, by_key};
 use super::idempotency::{Begun, Guarded, begin};
 use super::users::{UserRow, WithSession};
 use super::{Conn, Db, Store};
@@ -95,19 +95,13 @@ async fn page(
     now: Timestamp,
     request: PageRequest<SessionId>,
 ) -> Result<Page<Session>, Abort<Page<Session>>> {
-    let (beyond, falling) = request.reading();
-    let mut rows = sessions::table
+    let rows = sessions::table
         .filter(sessions::user_id.eq(DbId(user.0)))
         .filter(sessions::revoked_at.is_null())
         .filter(sessions::expires_at.gt(DbTime(now)))
-        .limit(request.rows())
         .select(SessionRow::as_select())
         .into_boxed();
-    rows = if falling { rows.order(sessions::id.desc()) } else { rows.order(sessions::id.asc()) };
-    if let Some(id) = beyond.map(|id| DbId(id.0)) {
-        rows = if falling { rows.filter(sessions::id.lt(id)) } else { rows.filter(sessions::id.gt(id)) };
-    }
-    let rows: Vec<SessionRow> = rows.load(conn).await?;
+    let rows: Vec<SessionRow> = by_key!(rows, sessions::id, request, |id| DbId(id.0)).load(conn).await?;
     Ok(Page::of(&request, rows.into_iter().map(Session::from).collect()))
 }
 

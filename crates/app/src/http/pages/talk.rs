@@ -18,6 +18,7 @@ use askama::Template;
 use maru_domain::access::{Authorized, Read, Write};
 use maru_domain::error::{Fault, codes};
 use maru_domain::ids::MessageId;
+use maru_domain::messages::ports::Sent;
 use maru_domain::messages::{Message, MessageStatus, Role, SendRequest, Sending};
 use maru_domain::rooms::Room;
 use maru_domain::text::{CleanText, TextFault};
@@ -87,32 +88,53 @@ pub async fn send(
     pk: web::Path<String>,
     Asked(visitor, form): Asked,
 ) -> Result<HttpResponse, Trouble> {
-    let room = find(&state, &visitor, &pk).await?;
-    let wish = Wish { request: &request, state: &state, visitor: &visitor, form: &form, room };
+    posted(&request, &state, &visitor, &form, &pk, shown_when_done).await
+}
+
+/// Takes the message out of a form and sends it; `told` answers it.
+async fn posted(
+    request: &HttpRequest,
+    state: &State,
+    visitor: &Visitor,
+    form: &Form,
+    pk: &str,
+    told: impl AsyncFnOnce(&Wish<'_>, Sending) -> Result<HttpResponse, Fault>,
+) -> Result<HttpResponse, Trouble> {
+    let wish = Wish { request, state, visitor, form, room: find(state, visitor, pk).await? };
     let content = match CleanText::message(form.text("content")) {
         Ok(content) => content,
         Err(fault) => return wish.refuse(form.text("content"), fault).await,
     };
     let (sending, again) = wish.send(content).await?;
-    let response = if is_of_htmx(request.headers()) {
-        both(&wish, sending).await?
-    } else {
-        wait_a_while(sending).await;
-        answer::go_to(&address(wish.room.get().number))
-    };
+    let response = told(&wish, sending).await?;
     Ok(if again { once::replayed(response) } else { response })
 }
 
-/// The two messages, once the model has answered or failed.
-async fn both(wish: &Wish<'_>, sending: Sending) -> Result<HttpResponse, Fault> {
+/// The two messages for htmx, the room for everybody else, once the model has answered or failed.
+async fn shown_when_done(wish: &Wish<'_>, sending: Sending) -> Result<HttpResponse, Fault> {
+    if !is_of_htmx(wish.request.headers()) {
+        wait_a_while(sending).await;
+        return Ok(answer::go_to(&address(wish.room.get().number)));
+    }
     let (sent, _) = sending.settled().await?;
+    let (reply, html) = both(wish, &sent).await?;
+    let failed = reply.status == MessageStatus::Failed;
+    Ok(answer::piece(if failed { StatusCode::BAD_GATEWAY } else { StatusCode::OK }, html))
+}
+
+/// The two messages at once; the reply grows in the page.
+async fn shown_at_once(wish: &Wish<'_>, sending: Sending) -> Result<HttpResponse, Fault> {
+    let (_, html) = both(wish, &sending.sent).await?;
+    Ok(answer::piece(StatusCode::OK, html))
+}
+
+/// The reply as it is now, and how the message and it look.
+async fn both(wish: &Wish<'_>, sent: &Sent) -> Result<(Message, String), Fault> {
     let voice = wish.voice();
     let reply = wish.state.services.messages.find(&wish.room, sent.turn.reply_id).await?;
-    let failed = reply.status == MessageStatus::Failed;
-    let status = if failed { StatusCode::BAD_GATEWAY } else { StatusCode::OK };
     let html = conversation::one(&voice, &sent.message, false, true).await?
         + &conversation::one(&voice, &reply, true, true).await?;
-    Ok(answer::piece(status, html))
+    Ok((reply, html))
 }
 
 /// The same as a send: the form of the original stands at the room's own address.
@@ -158,19 +180,7 @@ pub async fn send_streaming(
     pk: web::Path<String>,
     Asked(visitor, form): Asked,
 ) -> Result<HttpResponse, Trouble> {
-    let room = find(&state, &visitor, &pk).await?;
-    let wish = Wish { request: &request, state: &state, visitor: &visitor, form: &form, room };
-    let content = match CleanText::message(form.text("content")) {
-        Ok(content) => content,
-        Err(fault) => return wish.refuse(form.text("content"), fault).await,
-    };
-    let (sending, again) = wish.send(content).await?;
-    let voice = wish.voice();
-    let reply = state.services.messages.find(&wish.room, sending.sent.turn.reply_id).await?;
-    let html = conversation::one(&voice, &sending.sent.message, false, true).await?
-        + &conversation::one(&voice, &reply, true, true).await?;
-    let response = answer::piece(StatusCode::OK, html);
-    Ok(if again { once::replayed(response) } else { response })
+    posted(&request, &state, &visitor, &form, &pk, shown_at_once).await
 }
 
 #[derive(Template)]

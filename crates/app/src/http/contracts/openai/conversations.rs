@@ -182,6 +182,19 @@ pub async fn message<A>(state: &State, room: &Authorized<Room, A>, id: &str) -> 
     }
 }
 
+/// The place of the item that a page comes after, where one is named.
+pub async fn place<A>(
+    state: &State,
+    room: &Authorized<Room, A>,
+    after: Option<&str>,
+) -> Result<Option<i64>, Refusal> {
+    let Some(after) = after else { return Ok(None) };
+    let found = message(state, room, after).await.map_err(|refusal| {
+        if refusal.is_missing() { refusal.about("after", "invalid_value") } else { refusal }
+    })?;
+    Ok(Some(found.seq))
+}
+
 /// The items of a conversation.
 #[utoipa::path(get, path = "/v1/conversations/{id}/items", operation_id = "openai_items", tag = "openai", security(("bearer" = [])), params(
     ("id" = String, Path, description = "`conv_…`"),
@@ -202,10 +215,7 @@ pub async fn items(
 ) -> Result<HttpResponse, Refusal> {
     let room: Authorized<Room, Read> = find(&state, &caller, &id).await?;
     let paging = Paging::of(&request, Order::Descending)?;
-    let after = match &paging.after {
-        Some(after) => Some(super::responses::place(&state, &room, after).await?),
-        None => None,
-    };
+    let after = place(&state, &room, paging.after.as_deref()).await?;
     let page = state.services.messages.page(&room, paging.request(after)).await?;
     Ok(HttpResponse::Ok().json(ListShape::of(&page, item)))
 }

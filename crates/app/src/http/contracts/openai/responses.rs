@@ -375,16 +375,6 @@ pub async fn cancel_response(
     Ok(HttpResponse::Ok().json(about(&state, room.get(), &view.turn).response(&view)))
 }
 
-/// The place of an item that a page comes after.
-pub async fn place<A>(state: &State, room: &Authorized<Room, A>, after: &str) -> Result<i64, Refusal> {
-    let message = conversations::message(state, room, after).await;
-    Ok(message
-        .map_err(
-            |refusal| if refusal.is_missing() { refusal.about("after", "invalid_value") } else { refusal },
-        )?
-        .seq)
-}
-
 /// What a response was asked with.
 #[utoipa::path(get, path = "/v1/responses/{id}/input_items", operation_id = "openai_input_items", tag = "openai", security(("bearer" = [])), params(
     ("id" = String, Path, description = "`resp_…`"),
@@ -405,10 +395,7 @@ pub async fn input_items(
 ) -> Result<HttpResponse, Refusal> {
     let (view, room) = find::<Read>(&state, &caller, &id).await?;
     let paging = Paging::of(&request, Order::Descending)?;
-    let after = match &paging.after {
-        Some(after) => Some(place(&state, &room, after).await?),
-        None => None,
-    };
+    let after = conversations::place(&state, &room, paging.after.as_deref()).await?;
     let page = state.services.messages.of_turn(&room, &view.turn, paging.request(after)).await?;
     Ok(HttpResponse::Ok().json(ListShape::of(&page, item)))
 }

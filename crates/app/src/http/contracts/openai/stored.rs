@@ -2,9 +2,9 @@
 
 use super::chunks::Completion;
 use super::fields::{Asked, Known, default_model};
-use super::ids;
 use super::lists::{ListShape, Paging};
 use super::refusal::{Refusal, RefusalShape};
+use super::{conversations, ids};
 use crate::http::State;
 use crate::http::v1::caller::Caller;
 use crate::http::v1::query::Query;
@@ -106,11 +106,8 @@ pub async fn completions(
     let wanted = paging.request(after.map(|room| room.get().number));
     let page = state.services.rooms.completions(caller.id(), model, wanted).await?;
     let mut data = Vec::with_capacity(page.items.len());
-    for room in page.items {
-        let room = state.services.rooms.find(&caller.actor(), RoomRef::Id(room.id)).await;
-        if let Ok(room) = room {
-            data.push(shown(&state, &room).await?);
-        }
+    for room in &page.items {
+        data.push(shown(&state, room).await?);
     }
     Ok(HttpResponse::Ok().json(ListShape::new(data, page.has_more)))
 }
@@ -156,11 +153,8 @@ pub async fn completion_messages(
         return Ok(HttpResponse::Ok().json(ListShape::new(Vec::new(), false)));
     };
     let system_id = format!("{}-0", id.as_str());
-    let after = match paging.after.as_deref() {
-        None => None,
-        Some(after) if after == system_id => None,
-        Some(after) => Some(super::responses::place(&state, &room, after).await?),
-    };
+    let named = paging.after.as_deref().filter(|after| *after != system_id);
+    let after = conversations::place(&state, &room, named).await?;
     let page = state.services.messages.of_turn(&room, &view.turn, paging.request(after)).await?;
     let mut data: Vec<Value> = page.items.iter().map(said).collect();
     // What the model was told first stands in the room's prompt, and not among its messages.
