@@ -4,6 +4,8 @@ pub mod config;
 pub mod doctor;
 pub mod key;
 pub mod migrate;
+#[cfg(feature = "local")]
+pub mod model;
 pub mod plc;
 pub mod quote;
 pub mod room;

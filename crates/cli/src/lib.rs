@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command, settings: Settings, output: &Output) -> Result<ExitCode, BoxError> {
     match command {
-        Command::Serve(_) => commands::serve::run(settings).await,
+        Command::Serve(_) => commands::serve::run(settings, output).await,
         Command::Migrate(arguments) => commands::migrate::run(&arguments, &settings, output).await,
         Command::Config => commands::config::run(&settings, output),
         Command::Doctor => commands::doctor::run(&settings, output).await,
@@ -57,5 +57,7 @@ async fn run(command: Command, settings: Settings, output: &Output) -> Result<Ex
         Command::Quote(command) => commands::quote::run(command, &settings, output).await,
         Command::Plc(command) => commands::plc::run(command, &settings, output).await,
         Command::Room(command) => commands::room::run(command, &settings, output).await,
+        #[cfg(feature = "local")]
+        Command::Model(command) => commands::model::run(command, &settings, output).await,
     }
 }

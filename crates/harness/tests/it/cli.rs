@@ -2,6 +2,7 @@
 
 mod database;
 mod keys;
+mod models;
 mod rooms;
 mod settings;
 mod terminal;
