@@ -12,6 +12,9 @@ fail() {
     exit 1
 }
 
+# Where the browser's tests find their packages: outside the clone, and kept from run to run.
+browser_packages() { printf '%s\n' "${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/maru-browser"; }
+
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # The directory with PostgreSQL's server programs. Debian keeps them out of PATH, one directory for each version.

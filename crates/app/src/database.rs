@@ -2,6 +2,8 @@
 
 use crate::settings::Settings;
 use maru_domain::error::BoxError;
+pub use maru_store::{Contents, Kept, Levels, Moved, Restored, Step, Told};
+use std::path::{Path, PathBuf};
 
 /// Which database, without its password.
 ///
@@ -11,18 +13,80 @@ pub fn shown(settings: &Settings) -> Result<String, BoxError> {
     Ok(settings.location()?.shown())
 }
 
-/// The migrations that it lacks; all of them when it is not there yet.
+/// How far its tables have come; nowhere when it is not there yet.
 ///
 /// # Errors
 /// When it cannot be reached.
+pub async fn levels(settings: &Settings) -> Result<Levels, BoxError> {
+    Ok(maru_store::levels(&settings.location()?).await?)
+}
+
+/// The migrations that it lacks; all of them when it is not there yet.
+///
+/// # Errors
+/// When it cannot be reached, or a newer maru has been at work on it.
 pub async fn pending(settings: &Settings) -> Result<Vec<String>, BoxError> {
     Ok(maru_store::pending(&settings.location()?).await?)
 }
 
-/// Brings it up to date, making it if need be; answers the migrations that were run.
+/// What was done to bring a database up to date.
+#[derive(Clone, Debug, Default)]
+pub struct Migrated {
+    /// The migrations that were run.
+    pub applied: Vec<String>,
+    /// Where it is kept as it was before.
+    pub kept: Option<PathBuf>,
+}
+
+/// Brings it up to date, making it if need be. A SQLite file must not be served meanwhile.
+///
+/// # Errors
+/// When it cannot be reached, is served, or a migration fails.
+pub async fn migrate(settings: &Settings) -> Result<Migrated, BoxError> {
+    let location = settings.location()?;
+    if maru_store::pending(&location).await?.is_empty() {
+        return Ok(Migrated::default());
+    }
+    let _held = maru_store::lock(&location)?;
+    migrate_held(settings).await
+}
+
+/// The same for whoever holds the lock.
 ///
 /// # Errors
 /// When it cannot be reached, or a migration fails.
-pub async fn migrate(settings: &Settings) -> Result<Vec<String>, BoxError> {
-    Ok(maru_store::migrate(&settings.location()?).await?)
+pub async fn migrate_held(settings: &Settings) -> Result<Migrated, BoxError> {
+    let location = settings.location()?;
+    let kept = if settings.store.migration_backup {
+        maru_store::keep_before_migrating(&location).await?
+    } else {
+        None
+    };
+    Ok(Migrated { applied: maru_store::migrate(&location).await?, kept })
+}
+
+/// Copies it into a file, while servers go on writing.
+///
+/// # Errors
+/// When it cannot be read or the file cannot be written.
+pub async fn backup(settings: &Settings, to: &Path) -> Result<Kept, BoxError> {
+    Ok(maru_store::backup(&settings.location()?, to).await?)
+}
+
+/// Puts a backup in its place.
+///
+/// # Errors
+/// When the backup is not whole, or when there is a database and it is not to be overwritten.
+pub async fn restore(settings: &Settings, from: &Path, overwrite: bool) -> Result<Restored, BoxError> {
+    Ok(maru_store::restore(from, &settings.location()?, overwrite).await?)
+}
+
+/// Moves everything of one database into an empty one of the other kind. Neither may be served meanwhile.
+///
+/// # Errors
+/// When a URL is none, one of them cannot be used, the new place holds something, or the two do not agree in the end.
+pub async fn transfer(from: &str, to: &str, start_over: bool, told: Told<'_>) -> Result<Moved, BoxError> {
+    let location =
+        |url: &str, flag: &str| maru_store::Location::parse(url).map_err(|error| format!("{flag}: {error}"));
+    Ok(maru_store::transfer(&location(from, "--from")?, &location(to, "--to")?, start_over, told).await?)
 }

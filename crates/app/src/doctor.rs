@@ -1,9 +1,19 @@
 //! `maru doctor`: what could go wrong with this installation, each finding with its remedy.
 
 use crate::settings::{Anonymous, Settings};
+use crate::system::SystemClock;
+use maru_domain::clock::Clock;
 use maru_store::{Location, Store};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
+
+/// No machine's clock is right that says less: 2026-01-01.
+const BUILT: i64 = 1_767_225_600;
+/// Clocks that are set agree better than this.
+const APART: Duration = Duration::from_secs(2);
+/// With less room soon nothing can be written; with less than the second, not much longer.
+const FULL: u64 = 64 << 20;
+const SCARCE: u64 = 512 << 20;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +65,8 @@ impl Finding {
 pub async fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding::fine("settings", "can be read")];
     database(settings, &mut findings).await;
+    findings.extend(redis(settings).await);
+    findings.push(disk(settings));
     findings.push(exposure(settings));
     findings.push(secret(settings));
     findings.push(model(settings).await);
@@ -98,6 +110,7 @@ async fn database(settings: &Settings, findings: &mut Vec<Finding>) {
     }
     let pool = 1;
     let store = Store::open(&location, settings.store.durability.into(), pool).await;
+    findings.push(clock(store.as_ref().ok()).await);
     let durability = match &store {
         Ok(store) => store.durability().await.map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
@@ -114,6 +127,110 @@ async fn database(settings: &Settings, findings: &mut Vec<Finding>) {
             }
         })),
     }
+}
+
+/// Tokens count by this machine's clock, leases by the database's.
+async fn clock(store: Option<&Store>) -> Finding {
+    let check = "clock";
+    let here = SystemClock::new().now();
+    if here.as_second() < BUILT {
+        let remedy = "set it, by NTP; tokens and certificates count by it";
+        return Finding::bad(
+            check,
+            Verdict::Fails,
+            format!("this machine believes that it is {here:.0}"),
+            remedy,
+        );
+    }
+    let there = match store {
+        Some(store) => store.clock().await.ok().flatten(),
+        None => None,
+    };
+    let Some(there) = there else { return Finding::fine(check, format!("{here:.0}")) };
+    let apart = (there.as_microsecond() - here.as_microsecond()).unsigned_abs();
+    if apart > APART.as_micros() as u64 {
+        let found = format!("the database's clock and this machine's are {:.1} s apart", apart as f64 / 1e6);
+        return Finding::bad(
+            check,
+            Verdict::Careful,
+            found,
+            "set both by NTP; leases of turns count by the database's",
+        );
+    }
+    Finding::fine(check, format!("{here:.0}; the database's agrees"))
+}
+
+/// Room for what maru writes: the database, its log, and a backup beside it.
+fn disk(settings: &Settings) -> Finding {
+    let check = "disk";
+    let directory = settings.data_dir();
+    // It may not be there yet.
+    let there = directory.ancestors().find(|place| place.is_dir());
+    let there = there.unwrap_or(std::path::Path::new("."));
+    let found = match rustix::fs::statvfs(there) {
+        Ok(found) => found,
+        Err(error) => {
+            return Finding::bad(
+                check,
+                Verdict::Careful,
+                error.to_string(),
+                "see whether the directory can be read",
+            );
+        }
+    };
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    let database = match settings.location() {
+        Ok(Location::Sqlite(path)) => std::fs::metadata(path).map_or(0, |file| file.len()),
+        _ => 0,
+    };
+    let told = format!("{} MiB are free in {}", free >> 20, there.display());
+    if free < FULL {
+        return Finding::bad(
+            check,
+            Verdict::Fails,
+            told,
+            "make room: what cannot be written is refused with 503",
+        );
+    }
+    if free < SCARCE || free < database {
+        let remedy = "make room: a backup and the copy before a migration need as much as the database has";
+        return Finding::bad(check, Verdict::Careful, told, remedy);
+    }
+    Finding::fine(check, told)
+}
+
+/// Nothing is said of a Redis that is not set: one process needs none.
+async fn redis(settings: &Settings) -> Option<Finding> {
+    let check = "redis";
+    let tasks = crate::tasks::Tasks::new(tokio::runtime::Handle::current());
+    let redis = match crate::wire::redis(settings, &tasks) {
+        Ok(redis) => redis?,
+        Err(error) => return Some(Finding::bad(check, Verdict::Fails, error.to_string(), "set redis.url")),
+    };
+    let url = settings.redis.url.shown();
+    if let Err(why) = redis.ping().await {
+        let remedy =
+            "check redis.url and the network; until it answers, instances are slower and nothing is lost";
+        return Some(Finding::bad(check, Verdict::Careful, format!("{url}: {why}"), remedy));
+    }
+    if let Some(role) = redis.role().await.filter(|role| role != "master") {
+        let remedy = "name the one that takes writes in redis.url";
+        return Some(Finding::bad(
+            check,
+            Verdict::Careful,
+            format!("{url} is a {role}; it takes no writes"),
+            remedy,
+        ));
+    }
+    Some(match redis.eviction().await {
+        Some(policy) if policy == "noeviction" => Finding::bad(
+            check,
+            Verdict::Careful,
+            format!("{url} answers; when its memory is full it refuses all that is new (noeviction)"),
+            "set maxmemory and `maxmemory-policy allkeys-lru` or `volatile-lru` in redis.conf: all that maru keeps there may go",
+        ),
+        _ => Finding::fine(check, format!("{url} answers")),
+    })
 }
 
 fn exposure(settings: &Settings) -> Finding {

@@ -3,6 +3,9 @@
 mod banner;
 mod sockets;
 
+pub(crate) use banner::reachable;
+
+use crate::database;
 use crate::http::{self, State};
 use crate::settings::Settings;
 use crate::wire::{Wired, wire};
@@ -58,18 +61,21 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let location = settings.location().map_err(start)?;
     // First: the tables under a running server are not ours to change.
     let _held = maru_store::lock(&location).map_err(start)?;
-    let migrated = maru_store::migrate(&location).await.map_err(start)?;
-    for migration in &migrated {
+    let migrated = database::migrate_held(&settings).await.map_err(start)?;
+    if let Some(kept) = &migrated.kept {
+        tracing::info!(file = %kept.display(), "the database as it was before the migrations is kept");
+    }
+    for migration in &migrated.applied {
         tracing::info!(migration, "migrated");
     }
     // Before any turn is taken up: whoever cannot listen must not start work.
     let listener = listen(settings.server.bind)?;
+    // Before anything counts.
+    let metrics = metrics_handle().map_err(start)?;
     let wired = wire(&settings).await.map_err(start)?;
     recover(&wired).await.map_err(start)?;
     let address = listener.local_addr().map_err(start)?;
-    let state =
-        State::new(&settings, wired.services.clone(), wired.store.clone(), metrics_handle().map_err(start)?);
-    let state = web::Data::new(state);
+    let state = web::Data::new(State::new(&settings, &wired, metrics));
     start_tasks(&wired, &state);
     let app_state = state.clone();
     let server = HttpServer::new(move || http::app(app_state.clone()))
@@ -85,7 +91,8 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let handle = server.handle();
     // Before the banner: whoever has read it may send a signal.
     let mut signals = Signals::new().map_err(start)?;
-    banner::print(&settings, address, &location.shown());
+    let shares = shares(&settings, &wired).await;
+    banner::print(&settings, address, &location.shown(), shares.as_deref());
     let running = std::pin::pin!(server);
     let ending = async {
         signals.next().await;
@@ -112,6 +119,19 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// What is shared with other instances, and whether it is there.
+async fn shares(settings: &Settings, wired: &Wired) -> Option<String> {
+    let redis = wired.redis.as_ref()?;
+    let url = settings.redis.url.shown();
+    Some(match redis.ping().await {
+        Ok(()) => url,
+        Err(why) => {
+            tracing::warn!(redis = url, why, "Redis does not answer; starting without it");
+            format!("{url} (does not answer; going on without it)")
+        }
+    })
+}
+
 /// The end in order: say that we are about to go, let balancers notice, let turns end.
 async fn drain(settings: &Settings, wired: &Wired, state: &State) {
     state.status.drain();
@@ -119,6 +139,9 @@ async fn drain(settings: &Settings, wired: &Wired, state: &State) {
     // Not before balancers have noticed: clients of sockets come again at once.
     state.status.close_sockets();
     wired.services.engine.drain(settings.server.drain_timeout.0).await;
+    // What is left tells of turns that run elsewhere: their readers go there, and are told so by an
+    // end instead of a broken connection.
+    state.status.end_streams();
 }
 
 /// SIGTERM and SIGINT; a second one means now.
@@ -155,6 +178,9 @@ async fn recover(wired: &Wired) -> Result<(), BoxError> {
 fn start_tasks(wired: &Wired, state: &web::Data<State>) {
     let stopping = wired.tasks.stopping();
     wired.tasks.spawn(Box::pin(Arc::clone(&wired.services.engine).heartbeat(stopping.clone())));
+    if let Some(memory) = &wired.memory {
+        wired.tasks.spawn(Box::pin(memory.clone().run(stopping.clone())));
+    }
     let (once, clock) = (Arc::clone(&wired.services.once), Arc::clone(&wired.services.clock));
     let metrics = state.metrics.clone();
     wired.tasks.spawn(Box::pin(async move {

@@ -6,7 +6,7 @@ mod load;
 mod types;
 
 pub use load::{Overrides, load};
-pub use types::{Addresses, Anonymous, Durable, Hidden, LogFormat, Span, Words, Zone};
+pub use types::{Addresses, Anonymous, Durable, Hidden, LogFormat, RedisUrl, Span, Words, Zone};
 
 use maru_store::Location;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,8 @@ pub struct Settings {
     pub server: ServerSettings,
     /// The database.
     pub store: StoreSettings,
+    /// What instances share.
+    pub redis: RedisSettings,
     /// Who answers.
     pub llm: LlmSettings,
     /// Who may come in.
@@ -69,6 +71,26 @@ pub struct StoreSettings {
     pub durability: Durable,
     /// How many connections, on PostgreSQL.
     pub pool_size: usize,
+    /// Copy a SQLite file that holds something before it is migrated.
+    pub migration_backup: bool,
+}
+
+/// `[redis]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedisSettings {
+    /// Which Redis; empty for none.
+    pub url: types::RedisUrl,
+    /// What every key begins with.
+    pub prefix: String,
+    /// How long a command may take.
+    pub timeout: Span,
+    /// Keep rooms where LangChain reads them.
+    pub langchain_memory: bool,
+    /// In which database of the server.
+    pub langchain_database: u8,
+    /// What the name of a room's list begins with.
+    pub langchain_prefix: String,
 }
 
 /// `[llm]`
@@ -205,6 +227,12 @@ impl Settings {
     /// When the URL is of neither kind.
     pub fn location(&self) -> Result<Location, maru_store::OpenError> {
         Location::parse(self.store.url.expose())
+    }
+
+    /// Which Redis, if one is set.
+    #[must_use]
+    pub fn redis_url(&self) -> Option<&str> {
+        Some(self.redis.url.expose()).filter(|url| !url.is_empty())
     }
 
     /// True when the open contracts may be used without a token (contract §0.3).

@@ -5,14 +5,20 @@ use crate::settings::Settings;
 use crate::system::{SystemClock, SystemIds};
 use crate::tasks::Tasks;
 use maru_auth::{Argon2Hasher, HashCost, JwtSigner, KeyRing, secret};
+use maru_domain::accounts::ports::Limiter;
 use maru_domain::error::BoxError;
+use maru_domain::events::ports::Bus;
 use maru_domain::ids::{Ids, InstanceId};
+use maru_domain::pages::PageCache;
+use maru_domain::rooms::MemoryKeeping;
 use maru_domain::services::{Ports, ServiceSettings, Services};
-use maru_domain::turns::ports::Models;
+use maru_domain::turns::ports::{Models, StreamBuffer};
 use maru_domain::turns::{Budget, EngineSettings};
 use maru_ephemeral::memory::{
     LimiterSettings, MemoryBus, MemoryIdentities, MemoryLimiter, MemoryPages, MemoryStreams, StreamLimits,
 };
+pub use maru_ephemeral::redis::Redis;
+use maru_ephemeral::redis::{RedisBus, RedisLimiter, RedisMemory, RedisPages, RedisSettings, RedisStreams};
 use maru_llm::{Limits, LlmSettings, ProviderKind, ProviderSettings, Registry};
 use maru_store::Store;
 use secrecy::SecretString;
@@ -24,8 +30,44 @@ pub struct Wired {
     pub services: Services,
     /// The database.
     pub store: Store,
+    /// What it shares with other instances, if anything.
+    pub redis: Option<Arc<Redis>>,
+    /// What lays rooms out for other programs, if somebody wants that.
+    pub memory: Option<MemoryKeeping>,
     /// The server's tasks.
     pub tasks: Tasks,
+}
+
+/// The ports of what may be lost.
+struct Ephemeral {
+    limiter: Arc<dyn Limiter>,
+    bus: Arc<dyn Bus>,
+    buffer: Arc<dyn StreamBuffer>,
+    pages: Arc<dyn PageCache>,
+}
+
+impl Ephemeral {
+    /// Of this process alone.
+    fn here(clock: &Arc<SystemClock>, limits: LimiterSettings) -> Self {
+        Self {
+            limiter: Arc::new(MemoryLimiter::new(clock.clone(), limits)),
+            bus: Arc::new(MemoryBus::new()),
+            buffer: Arc::new(MemoryStreams::new(clock.clone(), StreamLimits::default())),
+            pages: Arc::new(MemoryPages::new(MemoryPages::DEFAULT_BYTES)),
+        }
+    }
+
+    /// Shared with the other instances on the same Redis.
+    fn shared(redis: &Arc<Redis>, clock: &Arc<SystemClock>, limits: LimiterSettings, tasks: &Tasks) -> Self {
+        let streams =
+            RedisStreams::new(Arc::clone(redis), clock.clone(), StreamLimits::default(), tasks.stopping());
+        Self {
+            limiter: Arc::new(RedisLimiter::new(Arc::clone(redis), clock.clone(), limits)),
+            bus: Arc::new(RedisBus::new(Arc::clone(redis), SystemIds.next())),
+            buffer: Arc::new(streams),
+            pages: Arc::new(RedisPages::new(Arc::clone(redis), MemoryPages::DEFAULT_BYTES)),
+        }
+    }
 }
 
 /// Opens the database, which must be up to date, and wires the use cases to it. Must be called on
@@ -45,13 +87,19 @@ pub async fn wire(settings: &Settings) -> Result<Wired, BoxError> {
         free_logins: settings.limits.free_logins,
         ..LimiterSettings::default()
     };
+    let redis = redis(settings, &tasks)?;
+    let ephemeral = match &redis {
+        Some(redis) => Ephemeral::shared(redis, &clock, limits, &tasks),
+        None => Ephemeral::here(&clock, limits),
+    };
+    let memory = memory(settings, &store, &ephemeral, &clock, &tasks)?;
     let ports = Ports {
         store: store.ports.clone(),
-        limiter: Arc::new(MemoryLimiter::new(clock.clone(), limits)),
+        limiter: ephemeral.limiter,
         identities: Arc::new(MemoryIdentities::new(clock.clone())),
-        bus: Arc::new(MemoryBus::new()),
-        buffer: Arc::new(MemoryStreams::new(clock.clone(), StreamLimits::default())),
-        pages: Arc::new(MemoryPages::new(MemoryPages::DEFAULT_BYTES)),
+        bus: ephemeral.bus,
+        buffer: ephemeral.buffer,
+        pages: ephemeral.pages,
         models: models(settings)?,
         hasher: Arc::new(Argon2Hasher::new(HashCost::default())),
         signer: Arc::new(JwtSigner::new(secret.clone())),
@@ -63,8 +111,46 @@ pub async fn wire(settings: &Settings) -> Result<Wired, BoxError> {
     let budget = Budget { messages: settings.llm.history_messages, chars: settings.llm.history_chars };
     let instance = InstanceId(SystemIds.next().to_string());
     let engine = EngineSettings::new(instance, budget);
+    let engine = if store.is_embedded() { engine } else { engine.shared() };
     let services = Services::new(ports, ServiceSettings { token_ttl: settings.auth.token_ttl.0, engine });
-    Ok(Wired { services, store, tasks })
+    Ok(Wired { services, store, redis, memory, tasks })
+}
+
+/// The Redis of the settings, if there is one. Nothing is asked of it.
+///
+/// # Errors
+/// When its address is none.
+pub fn redis(settings: &Settings, tasks: &Tasks) -> Result<Option<Arc<Redis>>, BoxError> {
+    let open = |url| Redis::open(url, redis_settings(settings), Arc::new(tasks.clone()));
+    Ok(settings.redis_url().map(open).transpose()?)
+}
+
+fn redis_settings(settings: &Settings) -> RedisSettings {
+    let defaults = RedisSettings::new(&settings.redis.prefix);
+    RedisSettings { patience: settings.redis.timeout.0, ..defaults }
+}
+
+/// Rooms as LangChain reads them, if the settings ask for that.
+fn memory(
+    settings: &Settings,
+    store: &Store,
+    ephemeral: &Ephemeral,
+    clock: &Arc<SystemClock>,
+    tasks: &Tasks,
+) -> Result<Option<MemoryKeeping>, BoxError> {
+    let Some(url) = settings.redis_url().filter(|_| settings.redis.langchain_memory) else { return Ok(None) };
+    let database = Some(settings.redis.langchain_database);
+    let of_redis = RedisSettings { database, ..redis_settings(settings) };
+    let redis = Redis::open(url, of_redis, Arc::new(tasks.clone()))?;
+    Ok(Some(MemoryKeeping {
+        memory: Arc::new(RedisMemory::new(redis, &settings.redis.langchain_prefix)),
+        rooms: Arc::clone(&store.ports.rooms),
+        messages: Arc::clone(&store.ports.messages),
+        users: Arc::clone(&store.ports.users),
+        bus: Arc::clone(&ephemeral.bus),
+        clock: clock.clone(),
+        messages_kept: settings.llm.history_messages,
+    }))
 }
 
 /// The secret of the settings, or one that is made once and kept beside the database.

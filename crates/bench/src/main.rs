@@ -9,6 +9,7 @@
 
 mod arguments;
 mod files;
+mod keeping;
 mod load;
 mod pages;
 mod report;
@@ -35,7 +36,7 @@ struct Scenario {
     run: fn(&Workplace, &Effort) -> Result<Vec<Figure>, BoxError>,
 }
 
-const SCENARIOS: [Scenario; 10] = [
+const SCENARIOS: [Scenario; 12] = [
     Scenario {
         name: "token-chats-get",
         what: "GET /api/chats/?session_id= of a chat of 50 turns, against Django REST Framework",
@@ -81,6 +82,16 @@ const SCENARIOS: [Scenario; 10] = [
         name: "start",
         what: "time to readiness with 100,000 messages, and resident memory",
         run: start::measure,
+    },
+    Scenario {
+        name: "move",
+        what: "maru move of a million messages to PostgreSQL, against COPY of the same rows",
+        run: keeping::moving,
+    },
+    Scenario {
+        name: "backup",
+        what: "the slowest write of 16 writers while a million messages are backed up",
+        run: keeping::backup,
     },
 ];
 

@@ -18,6 +18,7 @@ use maru_domain::error::BoxError;
 use maru_domain::ids::{InstanceId, MessageId, RoomId, TurnId};
 use maru_domain::messages::ports::{MessageStore, NewSend, SendOutcome, SendTarget};
 use maru_domain::once::Once;
+use maru_domain::turns::TurnOptions;
 use maru_domain::turns::ports::Lease;
 use maru_store::{Durability, Location, Store};
 use maru_testkit::throwaway::Postgres;
@@ -205,6 +206,9 @@ fn new_send(room: RoomId, lease: &Lease) -> NewSend {
         withdraw_on_failure: true,
         queue_limit: 20,
         lease: lease.clone(),
+        told: Vec::new(),
+        client_id: None,
+        options: TurnOptions::default(),
         once: None,
         now: Timestamp::now(),
     }

@@ -1,6 +1,6 @@
 //! How soon a server with a history is ready, and how much memory it holds.
 
-mod history;
+pub mod history;
 
 use crate::arguments::OPEN_AND_COUNT;
 use crate::files::Workplace;

@@ -1,6 +1,6 @@
 //! What can be said on the command line.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use maru_app::Overrides;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -31,10 +31,21 @@ pub enum Command {
     Serve(ServeArguments),
     /// Bring the database up to date.
     Migrate(MigrateArguments),
+    /// Copy the database, as it is at one instant, into a new file; servers go on writing meanwhile.
+    Backup(BackupArguments),
+    /// Put a backup in the database's place, after looking through all of it.
+    Restore(RestoreArguments),
+    /// Move everything from SQLite to PostgreSQL, or back, into an empty database.
+    ///
+    /// Stop every server on both first. The source is only read. A move that is cut off goes on where it was
+    /// when it is run again. In the end both databases are read in full and compared.
+    Move(MoveArguments),
     /// Print the settings in effect, with secrets hidden.
     Config,
     /// Check settings, database, model and exposure; each finding comes with a remedy.
     Doctor,
+    /// Ask the running server how it is: for health checks. Exits with 1 when it is not well.
+    Health(HealthArguments),
     /// Accounts.
     #[command(subcommand)]
     User(UserCommand),
@@ -54,6 +65,77 @@ pub enum Command {
     #[cfg(feature = "local")]
     #[command(subcommand)]
     Model(ModelCommand),
+    /// Take over conversations that another program has exported; exits with 1 when one was refused.
+    ///
+    /// ChatGPT's export (the zip as it comes, or conversations.json), Open WebUI's and LibreChat's JSON,
+    /// and what `maru room export` has written. Each conversation becomes a room of the account. One that
+    /// was taken over before is left as it is, so an import that was cut off can be run again.
+    Import(ImportArguments),
+    /// Look through the whole store for what should not be there; exits with 1 when something is.
+    Check,
+    /// Find rooms that nobody has used for a while, and delete them when told to.
+    Retention(RetentionArguments),
+    /// Print what makes a shell complete maru's commands.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each command into a directory.
+    Manual {
+        /// The directory, such as /usr/local/share/man/man1.
+        #[arg(long, value_name = "DIRECTORY")]
+        to: Option<PathBuf>,
+    },
+}
+
+/// What is taken over, and for whom.
+#[derive(Args)]
+pub struct ImportArguments {
+    /// The file.
+    pub file: PathBuf,
+    /// The account that gets the rooms.
+    #[arg(long, value_name = "NAME")]
+    pub user: String,
+    /// Whose export it is, where the file does not say so by itself.
+    #[arg(long, value_enum)]
+    pub from: Option<Source>,
+    /// Only say what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Where conversations come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Source {
+    /// ChatGPT.
+    Chatgpt,
+    /// Open WebUI.
+    OpenWebui,
+    /// LibreChat.
+    Librechat,
+    /// Another maru.
+    Maru,
+}
+
+/// Which rooms are old, and whether they go.
+#[derive(Args)]
+pub struct RetentionArguments {
+    /// How long nothing was said or changed in them, such as 90d.
+    #[arg(long, value_name = "TIME")]
+    pub idle_for: String,
+    /// Delete them for good. Without it they are only listed.
+    #[arg(long)]
+    pub delete: bool,
+}
+
+/// How a room is written down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A line of JSON for the room, then one for each message; `maru import` reads it.
+    #[default]
+    Json,
+    /// For reading.
+    Markdown,
 }
 
 /// How to serve.
@@ -77,6 +159,50 @@ pub struct MigrateArguments {
     /// Only say what is missing; exits with 1 when something is.
     #[arg(long)]
     pub status: bool,
+}
+
+/// Where a backup goes.
+#[derive(Args)]
+pub struct BackupArguments {
+    /// A file that is not there yet; maru-DATE-TIME.db in this directory when not said.
+    #[arg(value_name = "FILE")]
+    pub to: Option<PathBuf>,
+}
+
+/// From where to where.
+#[derive(Args)]
+pub struct MoveArguments {
+    /// The database that there is: sqlite:PATH or postgres://user:password@host/name.
+    #[arg(long, value_name = "URL")]
+    pub from: String,
+    /// An empty one of the other kind; a SQLite file is made.
+    #[arg(long, value_name = "URL")]
+    pub to: String,
+    /// Forget what a move that was cut off has left in the new place.
+    #[arg(long)]
+    pub start_over: bool,
+}
+
+/// Which backup is put back.
+#[derive(Args)]
+pub struct RestoreArguments {
+    /// What `maru backup` has written, or any copy of a SQLite database of maru's.
+    #[arg(value_name = "FILE")]
+    pub from: PathBuf,
+    /// Replace the database that is there. It is kept beside it, under another name.
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+/// What to ask.
+#[derive(Args)]
+pub struct HealthArguments {
+    /// Ask whether it is ready (/readyz) and not just alive (/livez).
+    #[arg(long)]
+    pub ready: bool,
+    /// Where it listens, when the settings do not say it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub bind: Option<String>,
 }
 
 /// What to do with accounts.
@@ -235,10 +361,13 @@ pub enum RoomCommand {
         #[arg(long, value_name = "N", default_value = "50")]
         limit: NonZeroUsize,
     },
-    /// Print the whole conversation as lines of JSON: the room, then each message.
+    /// Print the whole conversation, as lines of JSON or as Markdown.
     Export {
         /// Which, by its id or number.
         room: String,
+        /// How.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
     },
     /// End a room: it can be read, and nothing can be sent any more.
     End {
@@ -285,10 +414,14 @@ impl Arguments {
             Command::Serve(serve) => Some(serve),
             _ => None,
         };
+        let health = match &self.command {
+            Command::Health(health) => health.bind.clone(),
+            _ => None,
+        };
         Overrides {
             config: self.config.clone(),
             store: self.store.clone(),
-            bind: serve.and_then(|serve| serve.bind.clone()),
+            bind: serve.and_then(|serve| serve.bind.clone()).or(health),
             redis: serve.and_then(|serve| serve.redis.clone()),
             model: serve.and_then(|serve| serve.model.clone()),
         }

@@ -1,13 +1,21 @@
 //! The commands.
 
+pub mod backup;
+pub mod check;
 pub mod config;
 pub mod doctor;
+pub mod health;
+pub mod import;
 pub mod key;
+pub mod manual;
 pub mod migrate;
 #[cfg(feature = "local")]
 pub mod model;
+pub mod moving;
 pub mod plc;
 pub mod quote;
+pub mod restore;
+pub mod retention;
 pub mod room;
 pub mod serve;
 pub mod user;

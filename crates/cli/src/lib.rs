@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod output;
+mod progress;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -50,13 +51,22 @@ async fn run(command: Command, settings: Settings, output: &Output) -> Result<Ex
     match command {
         Command::Serve(_) => commands::serve::run(settings, output).await,
         Command::Migrate(arguments) => commands::migrate::run(&arguments, &settings, output).await,
+        Command::Backup(arguments) => commands::backup::run(&arguments, &settings, output).await,
+        Command::Restore(arguments) => commands::restore::run(&arguments, &settings, output).await,
+        Command::Move(arguments) => commands::moving::run(&arguments, output).await,
         Command::Config => commands::config::run(&settings, output),
         Command::Doctor => commands::doctor::run(&settings, output).await,
+        Command::Health(arguments) => commands::health::run(&arguments, &settings, output).await,
         Command::User(command) => commands::user::run(command, &settings, output).await,
         Command::Key(command) => commands::key::run(command, &settings, output).await,
         Command::Quote(command) => commands::quote::run(command, &settings, output).await,
         Command::Plc(command) => commands::plc::run(command, &settings, output).await,
         Command::Room(command) => commands::room::run(command, &settings, output).await,
+        Command::Import(arguments) => commands::import::run(&arguments, &settings, output).await,
+        Command::Check => commands::check::run(&settings, output).await,
+        Command::Retention(arguments) => commands::retention::run(&arguments, &settings, output).await,
+        Command::Completions { shell } => commands::manual::completions(shell),
+        Command::Manual { to } => commands::manual::run(to.as_deref(), output),
         #[cfg(feature = "local")]
         Command::Model(command) => commands::model::run(command, &settings, output).await,
     }

@@ -14,6 +14,14 @@ fn write(mut to: impl Write, text: std::fmt::Arguments<'_>) {
     let _ = to.write_fmt(text).and_then(|()| to.flush());
 }
 
+/// A listener who has gone wanted no more.
+fn unless_gone(written: std::io::Result<()>) -> std::io::Result<()> {
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
 impl Output {
     /// A result: `value` for scripts, `text` for people.
     pub fn say(&self, value: &Value, text: &str) {
@@ -24,15 +32,17 @@ impl Output {
         }
     }
 
-    /// Lines of JSON for whoever keeps them: what is kept must be whole, so a full disk is an error
-    /// here. A listener who has gone wanted no more.
+    /// Lines of JSON for whoever keeps them: what is kept must be whole, so a full disk is an error here.
     pub fn lines(mut values: impl Iterator<Item = Value>) -> std::io::Result<()> {
         let mut to = BufWriter::new(stdout().lock());
         let written = values.try_for_each(|value| writeln!(to, "{value}"));
-        match written.and_then(|()| to.flush()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
-            _ => Ok(()),
-        }
+        unless_gone(written.and_then(|()| to.flush()))
+    }
+
+    /// The same for a text.
+    pub fn whole(text: &[u8]) -> std::io::Result<()> {
+        let mut to = stdout().lock();
+        unless_gone(to.write_all(text).and_then(|()| to.flush()))
     }
 
     /// What went wrong, with what to do next.

@@ -95,6 +95,7 @@ pub mod codes {
         BODY_TOO_LARGE "body_too_large" Invalid "the body is too large";
         BODY_TOO_SLOW "body_too_slow" Invalid "the body did not arrive in time";
         METHOD_NOT_ALLOWED "method_not_allowed" Invalid "this address does not have this verb; see the Allow header";
+        CROSS_SITE "cross_site" Invalid "this form was sent by another site; open the page here and send it again";
         ADDRESS_TOO_LONG "address_too_long" Invalid "the address is too long";
         INTERNAL "internal" Internal "something went wrong on our side; the request id helps to find it";
     }
@@ -225,12 +226,19 @@ pub enum StoreError {
     Internal(#[source] BoxError),
 }
 
+/// True for the name of a rule that something must be there.
+pub(crate) fn is_reference(constraint: &str) -> bool {
+    constraint.ends_with("fkey")
+}
+
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable { .. } => {
                 Self::new(&codes::STORE_UNAVAILABLE).retry_after(Duration::from_secs(1)).caused_by(error)
             }
+            // What it would belong to has gone meanwhile: the account of whoever asks.
+            StoreError::Conflict(ref name) if is_reference(name) => Self::new(&codes::INVALID_TOKEN),
             StoreError::Conflict(_) | StoreError::Internal(_) => Self::new(&codes::INTERNAL).caused_by(error),
         }
     }

@@ -19,6 +19,7 @@ pub mod rooms;
 pub mod services;
 pub mod text;
 pub mod turns;
+pub mod upkeep;
 
 /// Marks one of the places where a test may end the process; nothing without the `failpoints` feature.
 ///

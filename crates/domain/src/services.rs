@@ -19,6 +19,8 @@ use crate::rooms::Rooms;
 use crate::rooms::ports::RoomStore;
 use crate::turns::ports::{Models, Spawner, StreamBuffer, TurnStore};
 use crate::turns::{Engine, EnginePorts, EngineSettings, Turns};
+use crate::upkeep::Upkeep;
+use crate::upkeep::ports::UpkeepStore;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +47,8 @@ pub struct StorePorts {
     pub once: Arc<dyn OnceStore>,
     /// The registry of PLCs.
     pub plcs: Arc<dyn PlcStore>,
+    /// What only the person who runs the server sees.
+    pub upkeep: Arc<dyn UpkeepStore>,
 }
 
 /// Everything that maru needs from outside.
@@ -102,6 +106,8 @@ pub struct Services {
     pub plcs: Plcs,
     /// Quotes.
     pub quotes: Quotes,
+    /// What only the person who runs the server does.
+    pub upkeep: Upkeep,
     /// Room events.
     pub events: Arc<dyn EventStore>,
     /// Answers kept under idempotency keys.
@@ -125,6 +131,7 @@ impl Services {
         let Ports { store, clock, ids, .. } = ports;
         let engine_ports = EnginePorts {
             store: Arc::clone(&store.turns),
+            events: Arc::clone(&store.events),
             buffer: Arc::clone(&ports.buffer),
             bus: ports.bus,
             models: Arc::clone(&ports.models),
@@ -159,12 +166,28 @@ impl Services {
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
         };
+        let accounts = Accounts { ports: accounts, token_ttl: settings.token_ttl };
+        let turns = Turns {
+            engine: Arc::clone(&engine),
+            store: store.turns,
+            buffer: ports.buffer,
+            ids: Arc::clone(&ids),
+        };
+        let upkeep = Upkeep {
+            store: store.upkeep,
+            accounts: accounts.clone(),
+            rooms: rooms.clone(),
+            turns: turns.clone(),
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+        };
         Self {
-            accounts: Accounts { ports: accounts, token_ttl: settings.token_ttl },
+            accounts,
+            upkeep,
             quotes: Quotes { store: store.quotes, rooms: rooms.clone(), messages: messages.clone() },
             rooms,
             messages,
-            turns: Turns { engine: Arc::clone(&engine), store: store.turns, buffer: ports.buffer },
+            turns,
             plcs: Plcs { store: store.plcs, clock: Arc::clone(&clock), ids },
             events: store.events,
             once: store.once,

@@ -18,8 +18,8 @@ use async_openai::types::chat::{
 };
 use async_trait::async_trait;
 use maru_domain::messages::Role;
-use maru_domain::turns::Prompt;
 use maru_domain::turns::ports::{ChatModel, ModelError, ModelFault, Pieces};
+use maru_domain::turns::{Prompt, Sampling};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -149,13 +149,23 @@ impl OpenAi {
     }
 }
 
+/// A request with how the model is to choose its words. The domain calls these as the protocol does.
+#[derive(serde::Serialize)]
+struct Asked {
+    #[serde(flatten)]
+    request: CreateChatCompletionRequest,
+    #[serde(flatten)]
+    sampling: Sampling,
+}
+
 #[async_trait]
 impl ChatModel for OpenAi {
     async fn reply(&self, prompt: Prompt) -> Result<Pieces, ModelError> {
-        let turn = prompt.turn;
-        let body = serde_json::to_vec(&self.request(prompt)).map_err(|error| {
-            ModelError::new(ModelFault::Refused, format!("the request cannot be written: {error}"))
-        })?;
+        let (turn, sampling) = (prompt.turn, prompt.sampling.clone());
+        let body =
+            serde_json::to_vec(&Asked { request: self.request(prompt), sampling }).map_err(|error| {
+                ModelError::new(ModelFault::Refused, format!("the request cannot be written: {error}"))
+            })?;
         tracing::debug!(provider = self.name, model = self.model, %turn, bytes = body.len(), "asking the model");
         let request = self
             .http

@@ -32,6 +32,10 @@ pub fn from_diesel(error: Error) -> StoreError {
                 info.constraint_name().map_or_else(|| sqlite_constraint(info.message()), str::to_owned);
             StoreError::Conflict(name)
         }
+        // SQLite does not say which.
+        Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, ref info) => {
+            StoreError::Conflict(info.constraint_name().unwrap_or("fkey").to_owned())
+        }
         Error::DatabaseError(
             DatabaseErrorKind::UnableToSendCommand
             | DatabaseErrorKind::ClosedConnection

@@ -9,17 +9,23 @@
 )]
 
 mod error;
+mod levels;
 pub mod postgres;
 pub mod schema;
 pub mod sqlite;
+mod transfer;
 pub mod types;
 
+pub use levels::Levels;
+use maru_domain::clock::Timestamp;
 use maru_domain::error::{BoxError, StoreError};
 use maru_domain::services::StorePorts;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+pub use transfer::{Moved, Step, Told, transfer};
 
 /// When a commit counts as done, on SQLite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,6 +100,15 @@ pub enum OpenError {
     /// Another server has the file.
     #[error("another maru serves {0}; stop it first, or give this one a --store of its own")]
     InUse(String),
+    /// A newer maru has been here.
+    #[error(
+        "the database has migrations that this maru does not know ({0}): a newer one made them; run that one, \
+         or `maru restore` a backup from before"
+    )]
+    Newer(String),
+    /// What was asked is not done, in words.
+    #[error("{0}")]
+    Refused(String),
     /// The migrations failed.
     #[error("the database could not be brought up to date: {0}")]
     Migration(#[source] BoxError),
@@ -106,6 +121,49 @@ impl OpenError {
     fn store(error: impl Into<BoxError>) -> Self {
         Self::Store(error.into())
     }
+
+    /// What a migration's transaction has ended with: a refusal of our own stays what it is.
+    fn migration(error: BoxError) -> Self {
+        match error.downcast::<Self>() {
+            Ok(ours) => *ours,
+            Err(error) => Self::Migration(error),
+        }
+    }
+}
+
+fn refused(words: impl Into<String>) -> OpenError {
+    OpenError::Refused(words.into())
+}
+
+/// What a copy of a database holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contents {
+    /// The rows of each table.
+    pub rows: BTreeMap<String, i64>,
+    /// The last migration of its tables.
+    pub level: String,
+}
+
+/// A backup that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The file.
+    pub path: PathBuf,
+    /// What it holds.
+    pub contents: Contents,
+    /// Its size.
+    pub bytes: u64,
+    /// Its checksum.
+    pub sha256: String,
+}
+
+/// A backup that was put back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// What it holds.
+    pub contents: Contents,
+    /// Where the database is kept that was in its place.
+    pub kept: Option<PathBuf>,
 }
 
 /// An open database.
@@ -133,14 +191,78 @@ pub async fn migrate(location: &Location) -> Result<Vec<String>, OpenError> {
     }
 }
 
-/// The migrations that a database lacks.
+/// How far a database's tables have come.
 ///
 /// # Errors
 /// When it cannot be reached.
-pub async fn pending(location: &Location) -> Result<Vec<String>, OpenError> {
+pub async fn levels(location: &Location) -> Result<Levels, OpenError> {
     match location.clone() {
-        Location::Sqlite(path) => blocking(move || sqlite::pending(&path)).await,
-        Location::Postgres(url) => postgres::pending(&url).await,
+        Location::Sqlite(path) => blocking(move || sqlite::levels(&path)).await,
+        Location::Postgres(url) => postgres::levels(&url).await,
+    }
+}
+
+/// The migrations that a database lacks.
+///
+/// # Errors
+/// When it cannot be reached, or [`OpenError::Newer`].
+pub async fn pending(location: &Location) -> Result<Vec<String>, OpenError> {
+    Ok(levels(location).await?.known()?.pending)
+}
+
+/// Copies a SQLite file that holds something and is about to be migrated; answers where to. The caller
+/// holds the lock. Nothing is done on PostgreSQL, whose migrations are one transaction each and whose
+/// backups are its operator's.
+///
+/// # Errors
+/// When the copy cannot be made.
+pub async fn keep_before_migrating(location: &Location) -> Result<Option<PathBuf>, OpenError> {
+    match location.clone() {
+        Location::Sqlite(path) => blocking(move || sqlite::keep(&path)).await,
+        Location::Postgres(_) => Ok(None),
+    }
+}
+
+/// Copies the database, as it is at one instant, into a new SQLite file, while servers go on writing.
+///
+/// # Errors
+/// When it cannot be read, or the file cannot be written or does not read as it should.
+pub async fn backup(location: &Location, to: &Path) -> Result<Kept, OpenError> {
+    let to = to.to_owned();
+    match location.clone() {
+        Location::Sqlite(path) => blocking(move || sqlite::files::backup(&path, &to)).await,
+        Location::Postgres(_) => Err(refused(
+            "a PostgreSQL database is backed up with pg_dump, or copied into a file of maru's with \
+             `maru move --from postgres://… --to sqlite:FILE` while no server writes to it",
+        )),
+    }
+}
+
+/// Puts a backup in a SQLite database's place, after it was looked through.
+///
+/// # Errors
+/// When the file is damaged, is none of maru's or of a newer one, or when a database is in its place and it
+/// is not to be overwritten.
+pub async fn restore(from: &Path, location: &Location, overwrite: bool) -> Result<Restored, OpenError> {
+    let from = from.to_owned();
+    match location.clone() {
+        Location::Sqlite(path) => {
+            blocking(move || {
+                // Locking makes what is not there.
+                if !from.is_file() {
+                    return Err(refused(format!("there is no file {}", from.display())));
+                }
+                let lock = sqlite::lock(&path)?;
+                let restored = sqlite::files::restore(&from, &path, overwrite);
+                drop(lock);
+                restored
+            })
+            .await
+        }
+        Location::Postgres(_) => Err(refused(
+            "a backup goes into PostgreSQL with `maru move --from sqlite:FILE --to postgres://…`; what pg_dump \
+             has made, pg_restore puts back",
+        )),
     }
 }
 
@@ -207,6 +329,28 @@ impl Store {
         }
     }
 
+    /// What a database server's clock says; a file has none of its own.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn clock(&self) -> Result<Option<Timestamp>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(_) => Ok(None),
+            Backend::Postgres(store) => store.clock().await.map(Some),
+        }
+    }
+
+    /// What the database itself holds to be broken: on SQLite every page, index and reference is looked at.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(store) => store.integrity().await,
+            Backend::Postgres(store) => store.integrity().await,
+        }
+    }
+
     /// Leaves a SQLite file that is whole by itself, without a write-ahead log beside it.
     ///
     /// # Errors
@@ -237,6 +381,7 @@ where
         + maru_domain::once::OnceStore
         + maru_domain::quotes::ports::QuoteStore
         + maru_domain::plcs::ports::PlcStore
+        + maru_domain::upkeep::ports::UpkeepStore
         + 'static,
 {
     StorePorts {
@@ -250,5 +395,6 @@ where
         events: Arc::clone(store) as _,
         once: Arc::clone(store) as _,
         plcs: Arc::clone(store) as _,
+        upkeep: Arc::clone(store) as _,
     }
 }

@@ -1,18 +1,21 @@
 //! PostgreSQL: a pool, every call on a task of its own so that no client can cut a transaction in
 //! two, TLS by rustls, no libpq.
 
-mod connect;
+pub(crate) mod connect;
+mod pulse;
 
-use crate::OpenError;
 use crate::error::{Abort, from_diesel, unavailable};
+use crate::{Levels, OpenError};
 use connect::connect;
-use diesel::migration::Migration;
+use diesel::migration::{Migration, MigrationSource};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use futures_util::future::BoxFuture;
 use maru_domain::error::StoreError;
+use pulse::Pulse;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
@@ -38,10 +41,14 @@ mod room_events;
 mod rooms;
 #[path = "shared/sessions.rs"]
 mod sessions;
+#[path = "shared/told.rs"]
+mod told;
 #[path = "shared/turn_ends.rs"]
 mod turn_ends;
 #[path = "shared/turns.rs"]
 mod turns;
+#[path = "shared/upkeep.rs"]
+mod upkeep;
 #[path = "shared/users.rs"]
 mod users;
 
@@ -60,25 +67,23 @@ pub(crate) const NOW_PLUS: &str = "clock_timestamp() + interval '1 microsecond' 
 /// The `user_id` in a room's notes.
 pub(crate) const CLIENT_USER: &str = "(rooms.metadata ->> 'user_id')";
 
+/// What lets a long look at everything take its time, for one transaction.
+pub(crate) const UNHURRIED: &str = "SET LOCAL statement_timeout = 0";
+
 /// How long a call waits for a connection before it fails.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a commit may take. Less than the session's `statement_timeout`: a server that waits for a
+/// synchronous standby would give up waiting then and call it done, without the standby having it.
+const COMMITTING: Duration = Duration::from_secs(4);
 /// Names the advisory lock under which migrations run; "maru" as a number.
 const MIGRATION_LOCK: i64 = 0x6d61_7275;
 
 /// The database.
 pub struct Store {
     pool: Pool<AsyncPgConnection>,
+    pulse: Arc<Pulse>,
     /// Where calls and the connections' own tasks run: a web worker's runtime may end before them.
     runtime: Handle,
-}
-
-/// Puts a connection back into the pool, unless what it did shows that it may be broken: then it is
-/// closed, and the server rolls back whatever was open.
-fn give_back<T>(conn: Object<AsyncPgConnection>, done: Result<T, StoreError>) -> Result<T, StoreError> {
-    if matches!(done, Err(StoreError::Unavailable { .. })) {
-        drop(Object::take(conn));
-    }
-    done
 }
 
 impl Store {
@@ -96,7 +101,8 @@ impl Store {
             .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map_err(OpenError::store)?;
-        Ok(Self { pool, runtime: Handle::try_current().map_err(OpenError::store)? })
+        let runtime = Handle::try_current().map_err(OpenError::store)?;
+        Ok(Self { pool, pulse: Pulse::new(url, runtime.clone()), runtime })
     }
 
     /// Runs `work` in a transaction and answers when it is committed.
@@ -104,11 +110,7 @@ impl Store {
         &self,
         work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.detached(|mut conn| async move {
-            let done = transaction(&mut conn, "BEGIN", work).await;
-            give_back(conn, done)
-        })
-        .await
+        self.detached(|conn| Box::pin(transaction(conn, "BEGIN", work))).await
     }
 
     /// Runs queries that each see the database as it is then.
@@ -116,14 +118,23 @@ impl Store {
         &self,
         work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.detached(|mut conn| async move {
-            let done = match work(&mut conn).await {
-                Ok(value) | Err(Abort::With(value)) => Ok(value),
-                Err(Abort::Error(error)) => Err(error),
-            };
-            give_back(conn, done)
+        self.detached(|conn| {
+            Box::pin(async move {
+                match work(conn).await {
+                    Ok(value) | Err(Abort::With(value)) => Ok(value),
+                    Err(Abort::Error(error)) => Err(error),
+                }
+            })
         })
         .await
+    }
+
+    /// Looks up a row or two by a key.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.read(work).await
     }
 
     /// Runs queries that all see the database at one instant.
@@ -131,25 +142,28 @@ impl Store {
         &self,
         work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.detached(|mut conn| async move {
-            let done = transaction(&mut conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work).await;
-            give_back(conn, done)
-        })
-        .await
+        const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        self.detached(|conn| Box::pin(transaction(conn, BEGIN, work))).await
     }
 
-    async fn detached<T, F>(
+    /// Runs a call to its end on a task of its own, or as long as the server answers.
+    async fn detached<T: Send + 'static>(
         &self,
-        call: impl FnOnce(Object<AsyncPgConnection>) -> F + Send + 'static,
-    ) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, StoreError>> + Send + 'static,
-    {
-        let pool = self.pool.clone();
+        call: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (pool, pulse) = (self.pool.clone(), Arc::clone(&self.pulse));
         let task = self.runtime.spawn(async move {
-            let conn = pool.get().await.map_err(unavailable)?;
-            call(conn).await
+            let mut conn = pulse.guard(async { pool.get().await.map_err(unavailable) }).await?;
+            let done = pulse.guard(call(&mut conn)).await;
+            if matches!(done, Err(StoreError::Unavailable { .. })) {
+                // It may be broken: closed, the server rolls back whatever is open.
+                drop(Object::take(conn));
+            }
+            if pulse.is_lost() {
+                // Those that wait for work have lost it as well, and may never hear of it.
+                pool.retain(|_, _| false);
+            }
+            done
         });
         task.await.map_err(|error| StoreError::Internal(error.into()))?
     }
@@ -175,9 +189,52 @@ impl Store {
         .await
     }
 
-    /// True when the database answers.
+    /// What the server's clock says.
+    pub(crate) async fn clock(&self) -> Result<maru_domain::clock::Timestamp, StoreError> {
+        use diesel_async::RunQueryDsl;
+        self.read(|conn| {
+            Box::pin(async move {
+                let now = diesel::dsl::sql::<crate::types::sql::Moment>(NOW);
+                let now: crate::types::DbTime = diesel::select(now).get_result(conn).await?;
+                Ok(now.0)
+            })
+        })
+        .await
+    }
+
+    /// Indexes that the server itself holds to be broken or half built.
+    pub(crate) async fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        use diesel::sql_types::{Nullable, Text};
+        use diesel_async::RunQueryDsl;
+        self.read(|conn| {
+            Box::pin(async move {
+                let named: Option<String> = diesel::select(diesel::dsl::sql::<Nullable<Text>>(
+                    "(SELECT string_agg(c.relname, ', ') FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+                     WHERE c.relnamespace = current_schema()::regnamespace AND NOT (i.indisvalid AND i.indisready))",
+                ))
+                .get_result(conn)
+                .await?;
+                Ok(named.map(|names| format!("indexes that are not valid: {names}; REINDEX them")).into_iter().collect())
+            })
+        })
+        .await
+    }
+
+    /// True when the database answers and can be written to: a standby cannot, nor a server that was
+    /// set to read only.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        self.read(|conn| Box::pin(async move { Ok(conn.batch_execute("SELECT 1").await?) })).await
+        use diesel::sql_types::Text;
+        use diesel_async::RunQueryDsl;
+        self.read(|conn| {
+            Box::pin(async move {
+                let read_only = diesel::dsl::sql::<Text>("current_setting('transaction_read_only')");
+                match diesel::select(read_only).get_result::<String>(conn).await?.as_str() {
+                    "off" => Ok(()),
+                    _ => Err(Abort::Error(unavailable("the database can only be read"))),
+                }
+            })
+        })
+        .await
     }
 }
 
@@ -190,10 +247,11 @@ async fn transaction<T: Send + 'static>(
     Transactions::begin_transaction_sql(conn, begin).await.map_err(unavailable)?;
     match work(conn).await {
         Ok(value) => {
+            let unknown = |source| StoreError::Unavailable { certain: false, source };
+            let committed = tokio::time::timeout(COMMITTING, Transactions::commit_transaction(conn)).await;
             // A connection that breaks during COMMIT leaves the outcome unknown.
-            Transactions::commit_transaction(conn).await.map_err(|error| match from_diesel(error) {
-                StoreError::Unavailable { source, .. } => StoreError::Unavailable { certain: false, source },
-                StoreError::Internal(source) => StoreError::Unavailable { certain: false, source },
+            committed.map_err(|late| unknown(late.into()))?.map_err(|error| match from_diesel(error) {
+                StoreError::Unavailable { source, .. } | StoreError::Internal(source) => unknown(source),
                 conflict @ StoreError::Conflict(_) => conflict,
             })?;
             Ok(value)
@@ -212,17 +270,26 @@ async fn transaction<T: Send + 'static>(
 /// take turns, by an advisory lock.
 pub async fn migrate(url: &str) -> Result<Vec<String>, OpenError> {
     with_harness(url, |conn| {
-        let pending = names(conn.pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?);
+        let pending = levels_of(conn)?.known()?.pending;
         conn.run_pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?;
         Ok(pending)
     })
     .await
 }
 
-/// The migrations that the database lacks.
-pub async fn pending(url: &str) -> Result<Vec<String>, OpenError> {
-    with_harness(url, |conn| Ok(names(conn.pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?)))
-        .await
+/// How far the database's tables have come.
+pub async fn levels(url: &str) -> Result<Levels, OpenError> {
+    with_harness(url, levels_of).await
+}
+
+fn levels_of(conn: &mut Harness) -> Result<Levels, OpenError> {
+    use diesel::RunQueryDsl;
+    let all = MigrationSource::<Db>::migrations(&MIGRATIONS).map_err(OpenError::Migration)?;
+    let applied = conn.applied_migrations().map_err(OpenError::Migration)?;
+    let mark = format!("to_regclass('{}') IS NOT NULL", crate::transfer::MARK);
+    let half_moved = diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(&mark)).get_result(conn);
+    let levels = Levels::of(&names(all), &applied.iter().map(ToString::to_string).collect::<Vec<_>>());
+    Ok(Levels { half_moved: half_moved.map_err(OpenError::store)?, ..levels })
 }
 
 fn names(migrations: Vec<Box<dyn Migration<Db>>>) -> Vec<String> {
@@ -232,10 +299,10 @@ fn names(migrations: Vec<Box<dyn Migration<Db>>>) -> Vec<String> {
 type Harness = diesel_async::async_connection_wrapper::AsyncConnectionWrapper<AsyncPgConnection>;
 
 /// Runs diesel's synchronous migrations away from the runtime's threads, which they would block.
-async fn with_harness(
+async fn with_harness<T: Send + 'static>(
     url: &str,
-    work: impl FnOnce(&mut Harness) -> Result<Vec<String>, OpenError> + Send + 'static,
-) -> Result<Vec<String>, OpenError> {
+    work: impl FnOnce(&mut Harness) -> Result<T, OpenError> + Send + 'static,
+) -> Result<T, OpenError> {
     let mut conn = connect(url.to_owned()).await.map_err(OpenError::store)?;
     // Another instance may take its time over a large table.
     let lock =

@@ -93,6 +93,7 @@ diesel::table! {
         plc_uuid -> Nullable<Text>,
         plc_snapshot -> Nullable<Json>,
         deleted_at -> Nullable<Moment>,
+        client_id -> Nullable<Text>,
     }
 }
 
@@ -111,7 +112,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
-    use crate::types::sql::{Id, Moment};
+    use crate::types::sql::{Id, Json, Moment};
 
     turns (id) {
         id -> Id,
@@ -133,6 +134,8 @@ diesel::table! {
         withdraw_on_failure -> Bool,
         created_at -> Moment,
         finished_at -> Nullable<Moment>,
+        options -> Json,
+        finish -> Nullable<Text>,
     }
 }
 

@@ -1,21 +1,23 @@
 //! The embedded database: one writer thread, two reader threads, WAL, every commit on the disk
 //! before it is answered.
 
+pub mod files;
 mod lane;
 #[cfg(test)]
 mod tests;
 
 use crate::error::{Abort, unavailable};
-use crate::{Durability, OpenError};
+use crate::{Durability, Levels, OpenError, refused};
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::{Connection, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use futures_util::future::BoxFuture;
 pub use lane::Conn;
-use lane::{Kind, Lane};
+use lane::{Kind, Lane, Look};
 use maru_domain::error::{BoxError, StoreError};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -43,10 +45,14 @@ mod room_events;
 mod rooms;
 #[path = "shared/sessions.rs"]
 mod sessions;
+#[path = "shared/told.rs"]
+mod told;
 #[path = "shared/turn_ends.rs"]
 mod turn_ends;
 #[path = "shared/turns.rs"]
 mod turns;
+#[path = "shared/upkeep.rs"]
+mod upkeep;
 #[path = "shared/users.rs"]
 mod users;
 
@@ -63,7 +69,12 @@ pub(crate) const NOW_PLUS: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER
 /// The `user_id` in a room's notes.
 pub(crate) const CLIENT_USER: &str = "json_extract(rooms.metadata, '$.user_id')";
 
+/// What lets a long look at everything take its time; nothing hurries it here.
+pub(crate) const UNHURRIED: &str = "";
+
 const READERS: usize = 2;
+/// Connections for [`Store::look`].
+const LOOKS: usize = 4;
 
 /// How long a connection waits for another one's lock.
 const BUSY: Duration = Duration::from_secs(5);
@@ -72,6 +83,7 @@ const BUSY: Duration = Duration::from_secs(5);
 pub struct Store {
     writer: Lane,
     readers: Vec<Lane>,
+    looks: Vec<Look>,
     next_reader: AtomicUsize,
     /// A write has failed for want of room, of the file or of the lock, and none has been tried out since.
     in_doubt: AtomicBool,
@@ -80,20 +92,21 @@ pub struct Store {
 impl Store {
     /// Opens the file, which `migrate` has made.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, OpenError> {
-        let open = |query_only: bool| {
+        let open = |pragmas: &'static str| {
             let path = path.to_owned();
             Box::new(move || {
                 let mut conn = connect(&path, durability)?;
-                if query_only {
-                    conn.batch_execute("PRAGMA query_only = ON").map_err(unavailable)?;
-                }
+                conn.batch_execute(pragmas).map_err(unavailable)?;
                 Ok(Conn::new(conn))
             })
         };
-        let writer = Lane::start("writer", Kind::Write, open(false)).map_err(OpenError::store)?;
-        let readers = (0..READERS).map(|_| Lane::start("reader", Kind::Read, open(true)));
-        let readers = readers.collect::<Result<_, _>>().map_err(OpenError::store)?;
-        Ok(Self { writer, readers, next_reader: AtomicUsize::new(0), in_doubt: AtomicBool::new(false) })
+        let writer = Lane::start("writer", Kind::Write, open("")).map_err(OpenError::store)?;
+        let reader = || Lane::start("reader", Kind::Read, open("PRAGMA query_only = ON"));
+        let readers = (0..READERS).map(|_| reader()).collect::<Result<_, _>>().map_err(OpenError::store)?;
+        let look = || Look::new(open("PRAGMA query_only = ON; PRAGMA cache_size = -2000"));
+        let looks = (0..LOOKS).map(|_| look()).collect();
+        let (next_reader, in_doubt) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Ok(Self { writer, readers, looks, next_reader, in_doubt })
     }
 
     /// Runs `work` in a transaction and answers when it is on the disk.
@@ -117,6 +130,30 @@ impl Store {
         match self.readers.get(turn % READERS) {
             Some(reader) => reader.run(work).await,
             None => self.writer.run(work).await,
+        }
+    }
+
+    /// Looks up a row or two by a key, on the caller's own thread: to wake a reader's costs several times as much as
+    /// such a query. Nothing that reads more belongs here, for it keeps the caller's thread from everything else.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let work = match self.look_now(work) {
+            Ok(done) => return done,
+            Err(work) => work,
+        };
+        self.read(work).await
+    }
+
+    /// The same without a wait; gives the work back when all connections are in use.
+    fn look_now<T, W>(&self, work: W) -> Result<Result<T, StoreError>, W>
+    where
+        W: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>>,
+    {
+        match self.looks.iter().find_map(Look::free) {
+            Some(look) => Ok(look.run(work)),
+            None => Err(work),
         }
     }
 
@@ -161,6 +198,40 @@ impl Store {
                 };
                 let wal = journal == "wal";
                 Ok(vec![("synchronous", level.to_owned(), synchronous >= 2), ("journal_mode", journal, wal)])
+            })
+        })
+        .await
+    }
+
+    /// What is broken in the file.
+    pub(crate) async fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        use diesel::sql_types::Text;
+        use diesel_async::RunQueryDsl;
+        self.read(|conn| {
+            Box::pin(async move {
+                let mut found = Vec::new();
+                let words = "FROM pragma_integrity_check";
+                let lines: Vec<String> = diesel::select(diesel::dsl::sql::<Text>(&format!(
+                    "(SELECT group_concat(integrity_check, char(10)) {words})"
+                )))
+                .load(conn)
+                .await?;
+                found.extend(
+                    lines
+                        .iter()
+                        .flat_map(|text| text.lines())
+                        .filter(|line| *line != "ok")
+                        .map(str::to_owned),
+                );
+                let orphans: i64 = diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(
+                    "(SELECT count(*) FROM pragma_foreign_key_check)",
+                ))
+                .get_result(conn)
+                .await?;
+                if orphans > 0 {
+                    found.push(format!("{orphans} rows name rows that are not there"));
+                }
+                Ok(found)
             })
         })
         .await
@@ -226,11 +297,11 @@ pub fn migrate(path: &Path) -> Result<Vec<String>, OpenError> {
     let mut conn = connect(path, Durability::Full).map_err(OpenError::store)?;
     // All of them in one transaction: whoever migrates at the same time waits, and then finds nothing to do.
     let run = conn.immediate_transaction::<_, BoxError, _>(|conn| {
-        let pending = names(conn.pending_migrations(MIGRATIONS)?);
+        let pending = levels_of(conn)?.known()?.pending;
         conn.run_pending_migrations(MIGRATIONS)?;
         Ok(pending)
     });
-    run.map_err(OpenError::Migration)
+    run.map_err(OpenError::migration)
 }
 
 /// Moves what is in the write-ahead log into the file.
@@ -239,13 +310,52 @@ pub fn tidy(path: &Path) -> Result<(), OpenError> {
     conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").map_err(OpenError::store)
 }
 
-/// The migrations that the file lacks. Looking does not make it.
-pub fn pending(path: &Path) -> Result<Vec<String>, OpenError> {
+/// How far the file's tables have come. Looking does not make it.
+pub fn levels(path: &Path) -> Result<Levels, OpenError> {
     if !path.exists() {
-        return MigrationSource::<Db>::migrations(&MIGRATIONS).map(names).map_err(OpenError::Migration);
+        let all = MigrationSource::<Db>::migrations(&MIGRATIONS).map_err(OpenError::Migration)?;
+        return Ok(Levels::of(&names(all), &[]));
     }
-    let mut conn = connect(path, Durability::Full).map_err(OpenError::store)?;
-    Ok(names(conn.pending_migrations(MIGRATIONS).map_err(OpenError::Migration)?))
+    levels_of(&mut connect(path, Durability::Full).map_err(OpenError::store)?)
+}
+
+fn levels_of(conn: &mut SqliteConnection) -> Result<Levels, OpenError> {
+    use diesel::RunQueryDsl;
+    let all = MigrationSource::<Db>::migrations(&MIGRATIONS).map_err(OpenError::Migration)?;
+    let applied = conn.applied_migrations().map_err(OpenError::Migration)?;
+    let mark = format!("EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '{}')", crate::transfer::MARK);
+    let half_moved = diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(&mark)).get_result(conn);
+    let levels = Levels::of(&names(all), &applied.iter().map(ToString::to_string).collect::<Vec<_>>());
+    Ok(Levels { half_moved: half_moved.map_err(OpenError::store)?, ..levels })
+}
+
+/// Copies a file that holds something before its tables are changed; answers where to. The caller holds
+/// the lock.
+pub fn keep(path: &Path) -> Result<Option<PathBuf>, OpenError> {
+    let levels = levels(path)?.known()?;
+    let (Some(next), false) = (levels.pending.first(), levels.applied.is_empty()) else { return Ok(None) };
+    if !holds_something(path).map_err(OpenError::store)? {
+        return Ok(None);
+    }
+    let number = next.split('_').next().unwrap_or(next);
+    let to = files::free_name(path, &format!(".before-{number}"));
+    match files::backup(path, &to) {
+        Ok(kept) => Ok(Some(kept.path)),
+        Err(error) => Err(refused(format!(
+            "{error}; nothing was migrated. Make room, or set store.migration_backup = false to migrate without a copy"
+        ))),
+    }
+}
+
+/// True when somebody has used the file.
+fn holds_something(path: &Path) -> diesel::QueryResult<bool> {
+    use diesel::prelude::*;
+    let mut conn = connect(path, Durability::Full)
+        .map_err(|error| diesel::result::Error::QueryBuilderError(error.to_string().into()))?;
+    diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(
+        "EXISTS (SELECT 1 FROM users) OR EXISTS (SELECT 1 FROM rooms)",
+    ))
+    .get_result(&mut conn)
 }
 
 fn names(migrations: Vec<Box<dyn Migration<Db>>>) -> Vec<String> {
@@ -267,8 +377,13 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;
     }
+    private_file(path)
+}
+
+/// Makes an empty file that only its owner may read, unless it is there.
+pub(crate) fn private_file(path: &Path) -> std::io::Result<()> {
     match File::options().create_new(true).write(true).mode(0o600).open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
 }

@@ -21,6 +21,7 @@ pub mod rooms;
 pub mod sessions;
 pub mod stream_buffer;
 pub mod turns;
+pub mod upkeep;
 pub mod users;
 
 use std::time::Duration;

@@ -3,5 +3,6 @@
 pub mod contracts;
 pub mod fakes;
 pub mod lossyfs;
+pub mod proxy;
 pub mod throwaway;
 pub mod upstream;

@@ -6,22 +6,44 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "test support: a database's name only has to be new")]
 
+mod balancer;
 mod cluster;
 mod database;
 mod installed;
+mod redis;
 #[cfg(test)]
 mod tests;
 mod watchdog;
 
+pub use balancer::{Balancer, free_port};
 pub use database::Database;
+pub use redis::Redis;
 
 use cluster::{Cluster, Durability};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The environment variable with an administrator's `postgres://…` URL of a server that several test processes share.
 pub const SHARED_SERVER: &str = "MARU_TEST_PG";
+
+/// The environment variable with the `redis://…` URL of a Redis that several test processes share.
+pub const SHARED_REDIS: &str = "MARU_TEST_REDIS";
+
+/// The Redis of this test run. Tests share it: each has key prefixes of its own.
+///
+/// # Panics
+/// When there is none, with a message that names the command that starts one.
+#[must_use]
+pub fn redis_url() -> String {
+    match std::env::var(SHARED_REDIS) {
+        Ok(url) if !url.is_empty() => url,
+        _ => panic!(
+            "no Redis: run the tests with `scripts/with-servers COMMAND`, or set {SHARED_REDIS}=redis://…"
+        ),
+    }
+}
 
 /// Why there is no throwaway server.
 #[derive(Debug)]
@@ -113,6 +135,41 @@ impl Postgres {
         Ok(Self { admin_url, psql: installed::psql()?, own: None })
     }
 
+    /// A standby of this server, which must be a server of our own, from here on synchronous: what is
+    /// acknowledged here is there, too. Takes some seconds; ends when dropped.
+    ///
+    /// # Errors
+    /// When it does not come up, or never has all of it.
+    pub async fn standby(&self) -> Result<Self, ThrowawayError> {
+        let port = self.cluster()?.port;
+        let made = tokio::task::spawn_blocking(move || Cluster::standby_of(port)).await;
+        let cluster = made.map_err(|error| ThrowawayError::Failed(error.to_string()))??;
+        for sql in ["ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"] {
+            self.sql(sql).await?;
+        }
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while self.sql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'").await? != "1" {
+            if Instant::now() > deadline {
+                return Err(ThrowawayError::Failed("the standby does not follow".to_owned()));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let admin_url = format!("postgres://postgres@127.0.0.1:{}/postgres", cluster.port);
+        Ok(Self { admin_url, psql: self.psql.clone(), own: Some(Mutex::new(cluster)) })
+    }
+
+    /// Makes a standby a server of its own; returns when it takes writes.
+    ///
+    /// # Errors
+    /// When it is none, or does not.
+    pub async fn promote(&self) -> Result<(), ThrowawayError> {
+        self.sql("SELECT pg_promote()").await.map(drop)
+    }
+
+    async fn sql(&self, sql: &str) -> Result<String, ThrowawayError> {
+        database::ask(&self.psql, &self.admin_url, sql).await
+    }
+
     fn own_cluster(durability: Durability) -> Result<Self, ThrowawayError> {
         let psql = installed::psql()?;
         let cluster = Cluster::start(durability)?;
@@ -153,7 +210,15 @@ impl Postgres {
         self.cluster()?.kill9()
     }
 
-    /// Starts the killed server again on the same data and port.
+    /// Stops the server as `pg_ctl stop -m immediate` does: it recovers at its next start.
+    ///
+    /// # Errors
+    /// For a server that is not ours.
+    pub fn stop_immediately(&self) -> Result<(), ThrowawayError> {
+        self.cluster()?.stop_immediately()
+    }
+
+    /// Starts the killed or stopped server again on the same data and port.
     ///
     /// # Errors
     /// For a server that is not ours, or when it does not come up.

@@ -15,6 +15,7 @@ pub fn status_of(code: &Code) -> StatusCode {
         _ if *code == codes::BODY_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
         _ if *code == codes::BODY_TOO_SLOW => StatusCode::REQUEST_TIMEOUT,
         _ if *code == codes::UNSUPPORTED_MEDIA_TYPE => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        _ if *code == codes::CROSS_SITE => StatusCode::FORBIDDEN,
         _ if *code == codes::METHOD_NOT_ALLOWED => StatusCode::METHOD_NOT_ALLOWED,
         Kind::Invalid => StatusCode::BAD_REQUEST,
         Kind::Unauthenticated => StatusCode::UNAUTHORIZED,

@@ -30,3 +30,12 @@ fn hop(entry: &str) -> Option<IpAddr> {
     let address = entry.parse().ok().or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()));
     address.map(|address: IpAddr| address.to_canonical())
 }
+
+/// Whether the client speaks HTTPS: maru itself does not, so only a proxy that is trusted can tell.
+pub fn is_https(request: &HttpRequest) -> bool {
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    let state = request.app_data::<web::Data<State>>();
+    let trusted = peer.is_some_and(|peer| state.is_some_and(|state| state.trusted_proxies.contains(&peer)));
+    let protocol = request.headers().get("x-forwarded-proto").and_then(|protocol| protocol.to_str().ok());
+    trusted && protocol.is_some_and(|protocol| protocol.trim().eq_ignore_ascii_case("https"))
+}

@@ -1,6 +1,7 @@
 //! Which origins a browser may call from (contract §0.8).
 
 use super::State;
+use super::contracts::Contract;
 use actix_cors::Cors;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -34,10 +35,14 @@ pub async fn as_express_does(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let preflight =
         request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let is_page = Contract::of_path(request.path()) == Contract::Pages;
     let state = request.app_data::<web::Data<State>>();
     let any_origin = state.is_some_and(|state| state.cors_origins.iter().any(|origin| origin == "*"));
     let mut response = next.call(request).await?;
-    if any_origin {
+    if is_page {
+        // Pages are for people: no other site's script may read what stands on them.
+        response.headers_mut().remove(ACCESS_CONTROL_ALLOW_ORIGIN);
+    } else if any_origin {
         // On every answer, as Express does it: some clients look for it without sending an Origin.
         response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }

@@ -11,9 +11,11 @@ mod once;
 mod openapi;
 mod operator;
 mod page_place;
+mod pages;
 mod plc_facts;
 mod plc_pages;
 pub mod routes;
+mod routing;
 mod state;
 mod surround;
 mod unread;
@@ -28,6 +30,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{App, Error, web};
+use routing::Routing;
 
 /// The web application, one for each worker.
 pub fn app(
@@ -43,7 +46,7 @@ pub fn app(
 > {
     App::new()
         .app_data(state.clone())
-        .configure(routes::configure)
+        .default_service(Routing::new(routes::table()))
         .wrap(from_fn(surround::catch_panics))
         .wrap(cors::cors(&state.cors_origins))
         .wrap(from_fn(surround::surround))

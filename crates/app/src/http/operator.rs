@@ -18,6 +18,9 @@ pub struct Readiness {
     status: &'static str,
     /// When a commit counts as done.
     durability: String,
+    /// `ok`, or `away`: then requests are served without it. Missing when none is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis: Option<&'static str>,
 }
 
 /// Ready: the database answers and the server is not about to stop.
@@ -34,7 +37,9 @@ pub async fn readyz(state: web::Data<State>) -> HttpResponse {
     } else {
         "store_unavailable"
     };
-    let readiness = Readiness { status, durability: state.durability.clone() };
+    // Never a reason to say no: nothing needs it.
+    let redis = state.redis.as_ref().map(|redis| if redis.is_up() { "ok" } else { "away" });
+    let readiness = Readiness { status, durability: state.durability.clone(), redis };
     if status == "ready" {
         HttpResponse::Ok().json(readiness)
     } else {

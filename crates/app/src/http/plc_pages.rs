@@ -3,6 +3,7 @@
 //! (contract §4.2).
 
 use super::State;
+use actix_web::web::Bytes;
 use maru_domain::error::{Fault, codes};
 use maru_domain::messages::Message;
 use maru_domain::plcs::{Hidden, PlcUuid};
@@ -70,17 +71,18 @@ impl PlcPage {
         hidden: &Hidden,
         items: &str,
         hide: impl Fn(&mut Value, &Hidden),
-    ) -> Result<Vec<u8>, Fault> {
+    ) -> Result<Bytes, Fault> {
         let body = self.bytes.get(self.body..).unwrap_or_default();
         if hidden.is_empty() {
-            return Ok(body.to_vec());
+            // Not copied: a page is long, and the same for every answer.
+            return Ok(Bytes::from_owner(Arc::clone(&self.bytes)).slice(self.body..));
         }
         let broken = |error: serde_json::Error| Fault::new(&codes::INTERNAL).caused_by(error);
         let mut page: Value = serde_json::from_slice(body).map_err(broken)?;
         for item in page.get_mut(items).and_then(Value::as_array_mut).into_iter().flatten() {
             hide(item, hidden);
         }
-        serde_json::to_vec(&page).map_err(broken)
+        serde_json::to_vec(&page).map(Bytes::from).map_err(broken)
     }
 }
 

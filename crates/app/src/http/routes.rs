@@ -1,12 +1,9 @@
 //! Every route, in one table: verb, path, handler, policy. Nothing is served that is not here.
 
-use super::contracts::{Contract, ainfo_rooms, plc_chat, quote_chat, token_chats};
-use super::{openapi, operator, v1};
-use actix_web::guard::{self, Guard};
+use super::contracts::{Contract, ai_sdk, ainfo_rooms, openai, plc_chat, quote_chat, token_chats};
+use super::{openapi, operator, pages, v1};
 use actix_web::http::Method;
-use actix_web::http::header::{ALLOW, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
-use std::collections::BTreeMap;
+use actix_web::{Route, web};
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +29,13 @@ pub struct Entry {
     /// Who may call it.
     pub policy: Policy,
     handler: fn() -> Route,
+}
+
+impl Entry {
+    /// What answers it.
+    pub fn route(&self) -> Route {
+        (self.handler)()
+    }
 }
 
 macro_rules! routes {
@@ -73,6 +77,10 @@ pub fn table() -> Vec<Entry> {
         QuoteChat DELETE "/api/chat/{userId}/{threadNum}" Anonymous quote_chat::delete;
         QuoteChat GET "/api/health" Open quote_chat::health;
 
+        AiSdk POST "/api/chat" Anonymous ai_sdk::chat;
+        AiSdk GET "/api/chat/{id}/stream" Anonymous ai_sdk::resume;
+        AiSdk POST "/api/chat/{id}/stop" Anonymous ai_sdk::stop;
+
         PlcChat GET "/v1/chat/{chat_id}/history" Anonymous plc_chat::history;
         PlcChat POST "/v1/chat/{chat_id}/message" Anonymous plc_chat::message;
         PlcChat POST "/v1/chat/{chat_id}/stream" Anonymous plc_chat::stream;
@@ -94,6 +102,49 @@ pub fn table() -> Vec<Entry> {
         PlcChat GET "/v1/plcs/masters/dropdown" Anonymous plc_chat::dropdown;
         PlcChat GET "/v1/plcs/{plc_uuid}" Anonymous plc_chat::plc;
         PlcChat PATCH "/v1/plcs/{plc_uuid}" Anonymous plc_chat::activate;
+
+        Pages GET "" Open pages::rooms::front;
+        Pages GET "/chat" Anonymous pages::rooms::list;
+        Pages GET "/chat/new" Anonymous pages::rooms::new_form;
+        Pages POST "/chat/new" Anonymous pages::rooms::create;
+        Pages GET "/chat/{pk}" Anonymous pages::rooms::room;
+        Pages POST "/chat/{pk}" Anonymous pages::talk::send_here;
+        Pages GET "/chat/{pk}/edit" Anonymous pages::rooms::edit_form;
+        Pages POST "/chat/{pk}/edit" Anonymous pages::rooms::change;
+        Pages POST "/chat/{pk}/messages/new" Anonymous pages::talk::send;
+        Pages POST "/chat/{pk}/messages/stream" Anonymous pages::talk::send_streaming;
+        Pages GET "/chat/{pk}/messages/{message}/edit" Anonymous pages::talk::message_form;
+        Pages POST "/chat/{pk}/messages/{message}/edit" Anonymous pages::talk::edit;
+        Pages GET "/chat/{pk}/turns/{turn}/stream" Anonymous pages::stream::events;
+        Pages POST "/chat/{pk}/turns/{turn}/stop" Anonymous pages::turns::stop;
+        Pages POST "/chat/{pk}/turns/{turn}/retry" Anonymous pages::turns::retry;
+        Pages GET "/login" Open pages::accounts::log_in_form;
+        Pages POST "/login" Open pages::accounts::log_in;
+        Pages GET "/register" Open pages::accounts::register_form;
+        Pages POST "/register" Open pages::accounts::register;
+        Pages POST "/logout" Anonymous pages::accounts::log_out;
+        Pages GET "/assets/{file}" Open pages::assets::asset;
+        OpenAi GET "/v1/models" Token openai::models;
+        OpenAi GET "/v1/models/{model}" Token openai::one_model;
+        OpenAi POST "/v1/chat/completions" Token openai::complete;
+        OpenAi GET "/v1/chat/completions" Token openai::completions;
+        OpenAi GET "/v1/chat/completions/{id}" Token openai::completion;
+        OpenAi POST "/v1/chat/completions/{id}" Token openai::change_completion;
+        OpenAi DELETE "/v1/chat/completions/{id}" Token openai::delete_completion;
+        OpenAi GET "/v1/chat/completions/{id}/messages" Token openai::completion_messages;
+        OpenAi POST "/v1/conversations" Token openai::open;
+        OpenAi GET "/v1/conversations/{id}" Token openai::conversation;
+        OpenAi POST "/v1/conversations/{id}" Token openai::change;
+        OpenAi DELETE "/v1/conversations/{id}" Token openai::delete;
+        OpenAi GET "/v1/conversations/{id}/items" Token openai::items;
+        OpenAi POST "/v1/conversations/{id}/items" Token openai::add_items;
+        OpenAi GET "/v1/conversations/{id}/items/{item_id}" Token openai::one_item;
+        OpenAi DELETE "/v1/conversations/{id}/items/{item_id}" Token openai::delete_item;
+        OpenAi POST "/v1/responses" Token openai::respond_to;
+        OpenAi GET "/v1/responses/{id}" Token openai::response;
+        OpenAi DELETE "/v1/responses/{id}" Token openai::delete_response;
+        OpenAi POST "/v1/responses/{id}/cancel" Token openai::cancel_response;
+        OpenAi GET "/v1/responses/{id}/input_items" Token openai::input_items;
 
         Native POST "/v1/auth/register" Open v1::accounts::register;
         Native POST "/v1/auth/login" Open v1::accounts::login;
@@ -133,100 +184,4 @@ pub fn table() -> Vec<Entry> {
         Native GET "/docs" Open openapi::docs;
         Native GET "/docs/{file}" Open openapi::docs_file;
     }
-}
-
-/// Registers the table, and an answer for everything that is not in it.
-///
-/// actix looks at one route after the other, and one with a place for an id costs a regular expression.
-/// Those are gathered under the words before the first id, so that a request meets only its neighbours.
-pub fn configure(app: &mut web::ServiceConfig) {
-    let mut paths: BTreeMap<&'static str, Vec<Entry>> = BTreeMap::new();
-    for entry in table() {
-        paths.entry(entry.path).or_default().push(entry);
-    }
-    let mut scopes: BTreeMap<String, Vec<Resource>> = BTreeMap::new();
-    for (path, entries) in &paths {
-        for form in forms(path) {
-            match form.split_once("/{") {
-                Some((words, rest)) => {
-                    let resource = resource(&format!("/{{{rest}"), entries);
-                    scopes.entry(words.to_owned()).or_default().push(resource);
-                }
-                None => drop(app.service(resource(&form, entries))),
-            }
-        }
-    }
-    let mut scopes: Vec<_> = scopes.into_iter().collect();
-    // The longest words first: a scope keeps what begins with its own.
-    scopes.sort_by_key(|(words, _)| std::cmp::Reverse(words.len()));
-    for (words, resources) in scopes {
-        app.service(
-            resources.into_iter().fold(web::scope(&words), |scope, resource| scope.service(resource)),
-        );
-    }
-    app.default_service(web::to(unknown_path));
-}
-
-/// A path with and without a slash at its end (contract §0.2).
-fn resource(path: &str, entries: &[Entry]) -> Resource {
-    let mut resource = web::resource(vec![path.to_owned(), format!("{path}/")]);
-    let mut allowed: Vec<&str> = Vec::new();
-    let contract = entries.first().map_or(Contract::Native, |entry| entry.contract);
-    for entry in entries {
-        allowed.push(match entry.verb.as_str() {
-            "GET" => "GET",
-            "POST" => "POST",
-            "PUT" => "PUT",
-            "PATCH" => "PATCH",
-            _ => "DELETE",
-        });
-        let verb = entry.verb.clone();
-        let matches = guard::fn_guard(move |context| {
-            let asked = &context.head().method;
-            *asked == verb || (*asked == Method::HEAD && verb == Method::GET)
-        });
-        resource = resource.route((entry.handler)().guard(Both(matches)));
-    }
-    allowed.push("OPTIONS");
-    let allow = allowed.join(", ");
-    resource.default_service(web::to(move |request: HttpRequest| {
-        let allow = allow.clone();
-        async move { other_verb(&request, contract, &allow) }
-    }))
-}
-
-/// The forms of a path that are served: the AInfo rooms stand under `/api/v1` too, where the original
-/// has them as well (contract §0.1).
-fn forms(path: &str) -> Vec<String> {
-    let mut forms = vec![path.to_owned()];
-    if path.starts_with("/chatbot/") {
-        forms.push(format!("/api/v1{path}"));
-    }
-    forms
-}
-
-/// `Route::guard` wants a type with a name.
-struct Both<G>(G);
-
-impl<G: Guard> Guard for Both<G> {
-    fn check(&self, context: &guard::GuardContext<'_>) -> bool {
-        self.0.check(context)
-    }
-}
-
-/// OPTIONS tells what a path can do; any other verb that is not in the table is refused.
-fn other_verb(request: &HttpRequest, contract: Contract, allow: &str) -> HttpResponse {
-    let mut response = if request.method() == Method::OPTIONS {
-        HttpResponse::NoContent().finish()
-    } else {
-        contract.wrong_verb(request.method().as_str())
-    };
-    if let Ok(allow) = HeaderValue::from_str(allow) {
-        response.headers_mut().insert(ALLOW, allow);
-    }
-    response
-}
-
-async fn unknown_path(request: HttpRequest) -> HttpResponse {
-    Contract::of_path(request.path()).unknown_path()
 }

@@ -1,11 +1,13 @@
 //! What handlers can reach.
 
 use crate::settings::Settings;
+use crate::wire::{Redis, Wired};
 use jiff::tz::TimeZone;
 use maru_domain::services::Services;
 use maru_store::Store;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +18,8 @@ pub struct State {
     pub services: Services,
     /// The database, for readiness.
     pub store: Store,
+    /// What is shared with other instances, for readiness.
+    pub redis: Option<Arc<Redis>>,
     /// The counters.
     pub metrics: PrometheusHandle,
     /// Whether the server is about to stop.
@@ -41,7 +45,8 @@ pub struct State {
 impl State {
     /// What handlers can reach under these settings.
     #[must_use]
-    pub fn new(settings: &Settings, services: Services, store: Store, metrics: PrometheusHandle) -> Self {
+    pub fn new(settings: &Settings, wired: &Wired, metrics: PrometheusHandle) -> Self {
+        let (services, store) = (wired.services.clone(), wired.store.clone());
         let durability = match (store.is_embedded(), settings.store.durability) {
             (true, crate::settings::Durable::Full) => "full",
             (true, crate::settings::Durable::Normal) => "normal",
@@ -50,6 +55,7 @@ impl State {
         Self {
             services,
             store,
+            redis: wired.redis.clone(),
             metrics,
             status: Status::default(),
             body_limit: settings.server.body_limit,
@@ -69,6 +75,7 @@ impl State {
 pub struct Status {
     draining: AtomicBool,
     closing: CancellationToken,
+    ending: CancellationToken,
     in_flight: AtomicUsize,
 }
 
@@ -88,6 +95,16 @@ impl Status {
     /// answer that they are giving.
     pub fn close_sockets(&self) {
         self.closing.cancel();
+    }
+
+    /// From now on every stream ends: all turns of this process have.
+    pub fn end_streams(&self) {
+        self.ending.cancel();
+    }
+
+    /// Cancelled once streams are to end, whatever they tell.
+    pub(super) fn ending(&self) -> &CancellationToken {
+        &self.ending
     }
 
     /// Cancelled once sockets are to be closed.

@@ -2,13 +2,15 @@
 
 use super::State;
 use super::contracts::Contract;
+use super::pages::Place;
+use super::routing::Met;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, web};
+use actix_web::{Error, HttpMessage, web};
 use futures_util::FutureExt;
 use maru_domain::error::{Fault, codes};
 use std::panic::AssertUnwindSafe;
@@ -22,12 +24,36 @@ const IN_FLIGHT: usize = 10_000;
 const PATH_BYTES: usize = 8 * 1024;
 tokio::task_local! {
     /// The id of the request that this task serves.
-    static REQUEST: String;
+    static REQUEST: Served;
+}
+
+/// What is kept beside a request that is being served.
+#[derive(Clone)]
+struct Served {
+    id: String,
+    /// Where a reader of the pages is.
+    place: Option<Place>,
 }
 
 /// The id of the request that is being served; empty outside of one.
 pub fn request_id() -> String {
-    REQUEST.try_with(Clone::clone).unwrap_or_default()
+    REQUEST.try_with(|served| served.id.clone()).unwrap_or_default()
+}
+
+/// Where the reader of the page is that is being served.
+pub fn place() -> Place {
+    let place = REQUEST.try_with(|served| served.place.clone()).ok().flatten();
+    place.unwrap_or_else(|| Place::of(&Method::GET, "/", &HeaderMap::new()))
+}
+
+fn served(request: &ServiceRequest, id: &str) -> Served {
+    let uri = request.uri();
+    let is_page = Contract::of_path(request.path()) == Contract::Pages;
+    let place = is_page.then(|| {
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        Place::of(request.method(), path, request.headers())
+    });
+    Served { id: id.to_owned(), place }
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -45,7 +71,7 @@ pub async fn surround(
     // Never the query: it may hold a token.
     let span = tracing::info_span!("request", id = %id, method = %request.method(), path = request.path());
     let (_in_flight, requests) = state.status.enter();
-    let refused = refusal(&request, requests);
+    let (refused, served) = (refusal(&request, requests), served(&request, &id));
     let response = async {
         match refused {
             Some(fault) => {
@@ -57,15 +83,15 @@ pub async fn surround(
         }
     }
     .instrument(span.clone());
-    let mut response = REQUEST.scope(id.clone(), response).await?;
+    let mut response = REQUEST.scope(served, response).await?;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let (status, took) = (response.status(), clock.elapsed().saturating_sub(started));
-    let route = response.request().match_pattern().unwrap_or_else(|| "unknown".to_owned());
-    metrics::counter!("maru_requests_total", "route" => route.clone(), "status" => status.as_str().to_owned())
+    let route = response.request().extensions().get::<Met>().map_or("unknown", |met| met.0);
+    metrics::counter!("maru_requests_total", "route" => route, "status" => status.as_str().to_owned())
         .increment(1);
     metrics::histogram!("maru_request_seconds", "route" => route).record(took.as_secs_f64());
     span.in_scope(|| log(status, took));
@@ -73,10 +99,7 @@ pub async fn surround(
 }
 
 fn new_request_id() -> String {
-    let mut bytes = [0; 16];
-    // Without randomness the id is zero: a poor id is better than no answer.
-    let _ = getrandom::fill(&mut bytes);
-    Uuid::from_bytes(bytes).simple().to_string()
+    Uuid::from_u128(fastrand::u128(..)).simple().to_string()
 }
 
 fn refusal(request: &ServiceRequest, requests: usize) -> Option<Fault> {

@@ -4,6 +4,7 @@
 use super::State;
 use super::contracts::Contract;
 use super::credentials::{self, NoKey};
+use super::pages;
 use actix_web::dev::Payload;
 use actix_web::error::InternalError;
 use actix_web::http::header::ACCEPT;
@@ -60,10 +61,14 @@ impl Visitor {
     }
 }
 
-/// The one key that a request shows. A browser's EventSource can send no header and uses `?token=`.
+/// The one key that a request shows. On the pages a browser shows its cookie; elsewhere a cookie is nobody's.
+/// A browser's EventSource can send no header and uses `?token=`.
 fn shown(request: &HttpRequest) -> Result<Option<String>, Fault> {
     match credentials::key(request) {
         Ok(key) => Ok(Some(key.to_owned())),
+        Err(NoKey::Missing) if Contract::of_path(request.path()) == Contract::Pages => {
+            Ok(pages::key_of_cookie(request))
+        }
         Err(NoKey::Missing) if wants_events(request) => Ok(credentials::of_query(request)),
         Err(NoKey::Missing) => Ok(None),
         Err(unusable) => Err(unusable.into()),

@@ -5,14 +5,15 @@ use std::io::Write;
 use std::net::SocketAddr;
 
 /// Prints the banner to standard output. Scripts rely on the line that begins with `listening on`.
-pub fn print(settings: &Settings, address: SocketAddr, store: &str) {
+pub fn print(settings: &Settings, address: SocketAddr, store: &str, redis: Option<&str>) {
     let mut out = std::io::stdout();
     // Nobody may be reading; `println!` would panic.
-    let _ = writeln!(out, "{}", text(settings, address, store)).and_then(|()| out.flush());
+    let _ = writeln!(out, "{}", text(settings, address, store, redis)).and_then(|()| out.flush());
 }
 
-fn text(settings: &Settings, address: SocketAddr, store: &str) -> String {
+fn text(settings: &Settings, address: SocketAddr, store: &str, redis: Option<&str>) -> String {
     let url = format!("http://{}", reachable(address));
+    let redis = redis.map(|redis| format!("\n  redis   {redis}")).unwrap_or_default();
     let model = &settings.llm.model;
     let demo =
         if model == "demo" { " (a stand-in that needs no model; choose another with --model)" } else { "" };
@@ -29,8 +30,9 @@ fn text(settings: &Settings, address: SocketAddr, store: &str) -> String {
     format!(
         "maru {version}\n\
          listening on {url}\n  \
-         store   {store}\n  \
+         store   {store}{redis}\n  \
          model   {model}{demo}\n  \
+         pages   {url}/\n  \
          docs    {url}/docs\n  \
          health  {url}/readyz{open}\n\n\
          Try it:\n\n\
@@ -43,7 +45,7 @@ fn text(settings: &Settings, address: SocketAddr, store: &str) -> String {
 }
 
 /// An address that a client on this machine can use.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub fn reachable(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         let loopback = if address.is_ipv4() { "127.0.0.1" } else { "::1" };
         if let Ok(ip) = loopback.parse() {

@@ -109,9 +109,6 @@ fn leaves(value: &Value, path: &str) -> Vec<String> {
 }
 
 fn unknown(key: &str, path: &str, known: &Map<String, Value>) -> String {
-    if key == "redis.url" {
-        return "redis.url: this version runs as one instance and uses no Redis; leave it out".to_owned();
-    }
     format!("{key}: there is no such setting{}", holds(path, known))
 }
 

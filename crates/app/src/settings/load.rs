@@ -4,7 +4,7 @@ use super::fit::{fit, section};
 use super::{
     AuthSettings, Hidden, LimitSettings, LlmSettings, LogSettings, ProviderSettings, ServerSettings, Settings,
 };
-use super::{DEFAULTS, StoreSettings, TimeSettings, Words};
+use super::{DEFAULTS, RedisSettings, StoreSettings, TimeSettings, Words};
 use config::{Config, Environment, File, FileFormat, Map};
 use std::path::PathBuf;
 
@@ -63,19 +63,29 @@ fn load_from(overrides: &Overrides, mut environment: Map<String, String>) -> Res
     let settings = (
         section::<ServerSettings>(&defaults, &fitted, "server", &mut wrong),
         section::<StoreSettings>(&defaults, &fitted, "store", &mut wrong),
+        section::<RedisSettings>(&defaults, &fitted, "redis", &mut wrong),
         section::<LlmSettings>(&defaults, &fitted, "llm", &mut wrong),
         section::<AuthSettings>(&defaults, &fitted, "auth", &mut wrong),
         section::<LimitSettings>(&defaults, &fitted, "limits", &mut wrong),
         section::<TimeSettings>(&defaults, &fitted, "time", &mut wrong),
         section::<LogSettings>(&defaults, &fitted, "log", &mut wrong),
     );
-    if let (Some(server), Some(store), Some(mut llm), Some(auth), Some(limits), Some(time), Some(log)) =
-        settings
+    if let (
+        Some(server),
+        Some(store),
+        Some(redis),
+        Some(mut llm),
+        Some(auth),
+        Some(limits),
+        Some(time),
+        Some(log),
+    ) = settings
     {
+        check_redis(&redis, &store, &auth, &mut wrong);
         add_openai(&mut llm, &environment);
         check(&server, &store, &llm, &auth, &mut wrong);
         if wrong.is_empty() {
-            return Ok(Settings { server, store, llm, auth, limits, time, log });
+            return Ok(Settings { server, store, redis, llm, auth, limits, time, log });
         }
     }
     // Tables have no order of their own, and the same mistakes must read the same each time.
@@ -146,6 +156,28 @@ fn add_openai(llm: &mut LlmSettings, environment: &Map<String, String>) {
         if openai.api_key.expose().is_empty() {
             openai.api_key = Hidden::new(key.unwrap_or_default());
         }
+    }
+}
+
+fn check_redis(redis: &RedisSettings, store: &StoreSettings, auth: &AuthSettings, wrong: &mut Vec<String>) {
+    let shared = maru_store::Location::parse(store.url.expose())
+        .is_ok_and(|location| matches!(location, maru_store::Location::Postgres(_)));
+    let has_redis = !redis.url.expose().is_empty();
+    if has_redis && shared && auth.secret.expose().is_empty() {
+        wrong.push(
+            "auth.secret: must be set, and be the same for all, when instances share a Redis; \
+             `openssl rand -hex 32` makes one"
+                .to_owned(),
+        );
+    }
+    if redis.prefix.is_empty() {
+        wrong.push("redis.prefix: at least one character".to_owned());
+    }
+    if redis.timeout.0.is_zero() {
+        wrong.push("redis.timeout: longer than nothing".to_owned());
+    }
+    if redis.langchain_memory && !has_redis {
+        wrong.push("redis.langchain_memory: needs redis.url".to_owned());
     }
 }
 
@@ -303,6 +335,25 @@ mod tests {
     }
 
     #[test]
+    fn instances_that_share_a_redis_have_one_secret() {
+        let postgres = ("MARU__STORE__URL", "postgres://me@db/maru");
+        let redis = ("MARU__REDIS__URL", "redis://cache");
+        let secret = ("MARU__AUTH__SECRET", "0123456789012345678901234567890123456789");
+        assert!(
+            with(&[redis]).is_ok() && with(&[postgres]).is_ok() && with(&[postgres, redis, secret]).is_ok()
+        );
+        let wrong = with(&[postgres, redis]).unwrap_err();
+        assert!(wrong.len() == 1 && wrong[0].starts_with("auth.secret: must be set"), "{wrong:?}");
+        for (name, value) in
+            [("MARU__REDIS__URL", "http://cache:canary@x"), ("MARU__REDIS__LANGCHAIN_MEMORY", "true")]
+        {
+            let wrong = with(&[(name, value)]).unwrap_err();
+            assert!(wrong.len() == 1 && wrong[0].starts_with("redis."), "{wrong:?}");
+            assert!(!wrong[0].contains("canary"), "{wrong:?}");
+        }
+    }
+
+    #[test]
     fn openai_reads_its_own_variables() {
         let settings =
             with(&[("OPENAI_API_KEY", "sk-x"), ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")]).unwrap();
@@ -316,8 +367,10 @@ mod tests {
             ("OPENAI_API_KEY", "sk-canary"),
             ("MARU__AUTH__SECRET", "canary-canary-canary-canary-canary"),
             ("MARU__STORE__URL", "postgres://me:canary@db/maru"),
+            ("MARU__REDIS__URL", "redis://me:canary@db:7000"),
         ])
         .unwrap();
+        assert!(toml::to_string(&settings).unwrap().contains("redis://db:7000/0"));
         assert!(!format!("{settings:?}").contains("canary"));
         assert!(!toml::to_string(&settings).unwrap().contains("canary"));
     }

@@ -76,6 +76,48 @@ impl Serialize for Hidden {
     }
 }
 
+/// The address of a Redis; its password is never printed.
+#[derive(Clone, Default)]
+pub struct RedisUrl(SecretString);
+
+impl RedisUrl {
+    /// The address, for whoever must have it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// The address without its password; empty when there is none.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        maru_ephemeral::redis::shown(self.expose()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown())
+    }
+}
+
+impl<'de> Deserialize<'de> for RedisUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let url = Self(SecretString::from(String::deserialize(deserializer)?.trim().to_owned()));
+        if !url.expose().is_empty()
+            && let Err(error) = maru_ephemeral::redis::shown(url.expose())
+        {
+            return Err(D::Error::custom(error));
+        }
+        Ok(url)
+    }
+}
+
+impl Serialize for RedisUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.shown())
+    }
+}
+
 /// A list of words, also written with commas: the environment has no lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]

@@ -1,5 +1,6 @@
 //! `maru key`
 
+use super::room::newest;
 use super::{in_words, open, user};
 use crate::arguments::KeyCommand;
 use crate::output::{Output, table};
@@ -38,7 +39,8 @@ pub async fn run(command: KeyCommand, settings: &Settings, output: &Output) -> R
         }
         KeyCommand::List { username } => {
             let owner = user(&wired, &username).await?;
-            let keys = accounts.keys(owner.id).await.map_err(|fault| in_words(&fault))?;
+            let page = |request| accounts.keys(owner.id, request);
+            let (keys, _) = newest(usize::MAX, |key: &ApiKey| key.id, page).await?;
             let rows: Vec<Vec<String>> = keys.iter().map(row).collect();
             let text = table(&["ID", "NAME", "SINCE", "EXPIRES", "LAST USED"], &rows);
             output.say(&Value::Array(keys.iter().map(shape).collect()), &text);

@@ -7,7 +7,7 @@ use maru_domain::error::BoxError;
 use serde_json::json;
 use std::process::ExitCode;
 
-/// Brings the database up to date, or says what it lacks.
+/// Brings the database up to date, or says how far it has come.
 pub async fn run(
     arguments: &MigrateArguments,
     settings: &Settings,
@@ -15,21 +15,43 @@ pub async fn run(
 ) -> Result<ExitCode, BoxError> {
     let store = database::shown(settings)?;
     if arguments.status {
-        let missing = database::pending(settings).await?;
-        let text = if missing.is_empty() {
-            format!("{store} is up to date")
-        } else {
-            format!("{store} lacks {}; run `maru migrate`", missing.join(", "))
-        };
-        output.say(&json!({ "store": store, "pending": missing }), &text);
-        return Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        return status(&store, settings, output).await;
     }
     let done = database::migrate(settings).await?;
-    let text = if done.is_empty() {
+    let kept = done.kept.map(|kept| kept.display().to_string());
+    let mut text = if done.applied.is_empty() {
         format!("{store} was up to date")
     } else {
-        format!("{store} is up to date; applied {}", done.join(", "))
+        format!("{store} is up to date; applied {}", done.applied.join(", "))
     };
-    output.say(&json!({ "store": store, "applied": done }), &text);
+    if let Some(kept) = &kept {
+        text += &format!("\nas it was before, it is kept as {kept}; remove it when nobody misses it");
+    }
+    output.say(&json!({ "store": store, "applied": done.applied, "kept": kept }), &text);
     Ok(ExitCode::SUCCESS)
+}
+
+async fn status(store: &str, settings: &Settings, output: &Output) -> Result<ExitCode, BoxError> {
+    let levels = database::levels(settings).await?;
+    let level = levels.applied.last().map_or("no table yet", String::as_str);
+    let text = match (levels.pending.as_slice(), levels.unknown.as_slice()) {
+        _ if levels.half_moved => {
+            format!(
+                "a move into {store} was cut off, so that only a part is there; run `maru move` again to end it"
+            )
+        }
+        ([], []) => format!("{store} is up to date ({level})"),
+        (pending, []) => {
+            format!("{store} is at {level} and lacks {}; run `maru migrate`", pending.join(", "))
+        }
+        (_, unknown) => format!(
+            "{store} has migrations that this maru does not know ({}): a newer one made them; run that one, or \
+             `maru restore` a backup from before",
+            unknown.join(", ")
+        ),
+    };
+    let value = json!({ "store": store, "applied": levels.applied, "pending": levels.pending, "unknown": levels.unknown, "half_moved": levels.half_moved });
+    output.say(&value, &text);
+    let good = levels.pending.is_empty() && levels.unknown.is_empty() && !levels.half_moved;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -3,7 +3,7 @@
 mod shapes;
 
 use super::{confirmed, in_words, open, user};
-use crate::arguments::RoomCommand;
+use crate::arguments::{Format, RoomCommand};
 use crate::output::{Output, table};
 use maru_app::Settings;
 use maru_app::wire::Wired;
@@ -28,7 +28,7 @@ pub async fn run(command: RoomCommand, settings: &Settings, output: &Output) -> 
             output.say(&value, &shapes::fields(&value));
         }
         RoomCommand::Messages { room, limit } => messages(&wired, &room, limit.get(), output).await?,
-        RoomCommand::Export { room } => export(&wired, &room).await?,
+        RoomCommand::Export { room, format } => export(&wired, &room, format).await?,
         RoomCommand::End { room } => end(&wired, &room, output).await?,
         RoomCommand::Delete { room, yes } => delete(&wired, &room, yes, output).await?,
     }
@@ -75,7 +75,7 @@ async fn messages(wired: &Wired, room: &str, limit: usize, output: &Output) -> R
 }
 
 /// The newest items of a list, the newest first, and whether there are more.
-async fn newest<T, K: Copy, R>(
+pub async fn newest<T, K: Copy, R>(
     limit: usize,
     key: impl Fn(&T) -> K,
     read: impl Fn(PageRequest<K>) -> R,
@@ -96,15 +96,23 @@ where
     }
 }
 
-/// Always in JSON: this is for keeping, and for programs.
-async fn export(wired: &Wired, room: &str) -> Result<(), BoxError> {
+/// Never as `--json` says: this is for keeping, for programs or for people.
+async fn export(wired: &Wired, room: &str, format: Format) -> Result<(), BoxError> {
     let room: Authorized<Room, Read> = find(wired, room).await?;
     let said = wired.services.rooms.conversation(&room).await.map_err(|fault| in_words(&fault))?;
     let hidden = wired.services.plcs.hidden_in(&said.messages).await.map_err(|fault| in_words(&fault))?;
-    let room = std::iter::once(shapes::line("room", shapes::room(&said.room)));
-    let messages =
-        said.messages.iter().map(|message| shapes::line("message", shapes::message(message, &hidden)));
-    Output::lines(room.chain(messages)).map_err(|error| format!("the export is not whole: {error}").into())
+    let written = match format {
+        Format::Markdown => Output::whole(shapes::markdown(&said).as_bytes()),
+        Format::Json => {
+            let room = std::iter::once(shapes::line("room", shapes::room(&said.room)));
+            let messages = said
+                .messages
+                .iter()
+                .map(|message| shapes::line("message", shapes::message(message, &hidden)));
+            Output::lines(room.chain(messages))
+        }
+    };
+    written.map_err(|error| format!("the export is not whole: {error}").into())
 }
 
 async fn end(wired: &Wired, room: &str, output: &Output) -> Result<(), BoxError> {

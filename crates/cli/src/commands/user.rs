@@ -3,7 +3,9 @@
 use super::{confirmed, in_words, open, read_password, user};
 use crate::arguments::UserCommand;
 use crate::output::{Output, table};
+use crate::progress;
 use maru_app::Settings;
+use maru_app::wire::Wired;
 use maru_domain::accounts::{PasswordRule, Registration, User};
 use maru_domain::error::BoxError;
 use serde_json::{Value, json};
@@ -56,22 +58,35 @@ pub async fn run(command: UserCommand, settings: &Settings, output: &Output) -> 
             if !yes && !confirmed(output, "an account", &question, name)? {
                 return Err("nothing was deleted".into());
             }
-            accounts.delete(found.id).await.map_err(|fault| in_words(&fault))?;
-            output.say(
-                &shape(&found),
-                &format!("{} is deleted with everything that was theirs", found.username),
-            );
+            delete(&wired, &found, output).await?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn set_active(
-    wired: &maru_app::wire::Wired,
-    username: &str,
-    active: bool,
-    output: &Output,
-) -> Result<(), BoxError> {
+/// Running replies end first, then the rooms go one by one: a server that runs goes on meanwhile.
+async fn delete(wired: &Wired, user: &User, output: &Output) -> Result<(), BoxError> {
+    let bar = progress::bar(output, 0);
+    bar.set_message("rooms");
+    let told = || bar.inc(1);
+    let gone = wired.services.upkeep.delete_user(user, &told).await;
+    bar.finish_and_clear();
+    let gone = gone.map_err(|fault| in_words(&fault))?;
+    let mut value = shape(user);
+    if let Value::Object(fields) = &mut value {
+        fields.insert("rooms_deleted".to_owned(), gone.rooms.into());
+        fields.insert("messages_deleted".to_owned(), gone.messages.into());
+        fields.insert("turns_stopped".to_owned(), gone.stopped.into());
+    }
+    let text = format!(
+        "{} is deleted with everything that was theirs: {} rooms, {} messages",
+        user.username, gone.rooms, gone.messages
+    );
+    output.say(&value, &text);
+    Ok(())
+}
+
+async fn set_active(wired: &Wired, username: &str, active: bool, output: &Output) -> Result<(), BoxError> {
     let mut found = user(wired, username).await?;
     wired.services.accounts.set_active(found.id, active).await.map_err(|fault| in_words(&fault))?;
     found.active = active;

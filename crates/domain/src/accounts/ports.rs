@@ -5,6 +5,7 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::ids::{KeyId, SessionId, UserId};
 use crate::once::{Once, OnceKey};
+use crate::page::{Page, PageRequest};
 use async_trait::async_trait;
 use secrecy::SecretString;
 use std::time::Duration;
@@ -95,8 +96,13 @@ pub trait SessionStore: Send + Sync {
     /// Notes that a session was seen.
     async fn touch(&self, id: SessionId, now: Timestamp) -> Result<(), StoreError>;
 
-    /// A user's sessions that are neither revoked nor expired, newest first.
-    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError>;
+    /// A page of a user's sessions that are neither revoked nor expired; an older one has the smaller id.
+    async fn page(
+        &self,
+        user: UserId,
+        now: Timestamp,
+        request: PageRequest<SessionId>,
+    ) -> Result<Page<Session>, StoreError>;
 
     /// Ends a session of a user; false when there is none such.
     async fn revoke(&self, user: UserId, id: SessionId, now: Timestamp) -> Result<bool, StoreError>;
@@ -131,8 +137,8 @@ pub trait KeyStore: Send + Sync {
     /// Notes that a key was seen.
     async fn touch(&self, id: KeyId, now: Timestamp) -> Result<(), StoreError>;
 
-    /// A user's keys that are not revoked, newest first.
-    async fn list(&self, user: UserId) -> Result<Vec<ApiKey>, StoreError>;
+    /// A page of a user's keys that are not revoked; an older one has the smaller id.
+    async fn page(&self, user: UserId, request: PageRequest<KeyId>) -> Result<Page<ApiKey>, StoreError>;
 
     /// Revokes a key of a user; false when there is none such.
     async fn revoke(&self, user: UserId, id: KeyId, now: Timestamp) -> Result<bool, StoreError>;
@@ -237,11 +243,6 @@ pub trait IdentityCache: Send + Sync {
     fn forget_user(&self, user: UserId);
 }
 
-/// What a caller shows to say who it is, after signature and form were checked.
+/// What a caller shows to say who it is, a token or a key, as its hash: the same text is the same caller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Credential {
-    /// A session token.
-    Session(SessionId),
-    /// An API key.
-    Key(KeyHash),
-}
+pub struct Credential(pub KeyHash);

@@ -10,6 +10,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::error::{Fault, FieldFault, FieldRule, StoreError, codes};
 use crate::ids::{Ids, KeyId, SessionId, UserId};
 use crate::once::{Once, OnceKey};
+use crate::page::{Page, PageRequest};
 use crate::text::{has_control, normalised_name};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -228,10 +229,10 @@ impl Accounts {
     /// # Errors
     /// `INVALID_TOKEN`, `ACCOUNT_INACTIVE`, or when the store is away.
     pub async fn recognise(&self, bearer: &str) -> Result<Identity, Fault> {
-        let credential = self.credential(bearer)?;
+        let credential = self.credential(bearer);
         match self.ports.identities.get(&credential) {
             Some(identity) => Ok(identity),
-            None => self.look_up(credential).await,
+            None => self.look_up(bearer, credential).await,
         }
     }
 
@@ -241,24 +242,21 @@ impl Accounts {
     /// # Errors
     /// As [`Accounts::recognise`].
     pub async fn recognise_anew(&self, bearer: &str) -> Result<Identity, Fault> {
-        self.look_up(self.credential(bearer)?).await
+        self.look_up(bearer, self.credential(bearer)).await
     }
 
-    fn credential(&self, bearer: &str) -> Result<Credential, Fault> {
-        if bearer.starts_with(KEY_PREFIX) {
-            return Ok(Credential::Key(self.ports.key_maker.hash(bearer)));
-        }
-        let claims = self.ports.signer.verify(bearer, self.ports.clock.now());
-        claims
-            .map(|claims| Credential::Session(claims.session))
-            .ok_or_else(|| Fault::new(&codes::INVALID_TOKEN))
+    fn credential(&self, bearer: &str) -> Credential {
+        Credential(self.ports.key_maker.hash(bearer))
     }
 
-    async fn look_up(&self, credential: Credential) -> Result<Identity, Fault> {
+    async fn look_up(&self, bearer: &str, credential: Credential) -> Result<Identity, Fault> {
         let now = self.ports.clock.now();
-        let identity = match &credential {
-            Credential::Session(id) => self.session_identity(*id, now).await?,
-            Credential::Key(hash) => self.key_identity(*hash, now).await?,
+        let identity = if bearer.starts_with(KEY_PREFIX) {
+            self.key_identity(credential.0, now).await?
+        } else {
+            let claims = self.ports.signer.verify(bearer, now);
+            let claims = claims.ok_or_else(|| Fault::new(&codes::INVALID_TOKEN))?;
+            self.session_identity(claims.session, now).await?
         };
         self.ports.identities.put(credential, identity.clone());
         Ok(identity)
@@ -386,12 +384,16 @@ impl Accounts {
         if done { Ok(()) } else { Err(Fault::new(&codes::SESSION_NOT_FOUND)) }
     }
 
-    /// A user's live sessions, newest first.
+    /// A page of a user's live sessions.
     ///
     /// # Errors
     /// When the store is away.
-    pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, Fault> {
-        Ok(self.ports.sessions.list(user, self.ports.clock.now()).await?)
+    pub async fn sessions(
+        &self,
+        user: UserId,
+        request: PageRequest<SessionId>,
+    ) -> Result<Page<Session>, Fault> {
+        Ok(self.ports.sessions.page(user, self.ports.clock.now(), request).await?)
     }
 
     /// Makes an API key. The key is told now, to a retry under the same idempotency key, and never again.
@@ -429,12 +431,12 @@ impl Accounts {
         }))
     }
 
-    /// A user's keys, newest first.
+    /// A page of a user's keys that are not revoked.
     ///
     /// # Errors
     /// When the store is away.
-    pub async fn keys(&self, user: UserId) -> Result<Vec<ApiKey>, Fault> {
-        Ok(self.ports.keys.list(user).await?)
+    pub async fn keys(&self, user: UserId, request: PageRequest<KeyId>) -> Result<Page<ApiKey>, Fault> {
+        Ok(self.ports.keys.page(user, request).await?)
     }
 
     /// Revokes a key.

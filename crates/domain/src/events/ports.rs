@@ -5,12 +5,16 @@ use crate::error::StoreError;
 use crate::ids::{RoomId, TurnId};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use std::collections::HashMap;
 
 /// The log of a room.
 #[async_trait]
 pub trait EventStore: Send + Sync {
     /// Events after `after`, oldest first, at most `limit`.
     async fn after(&self, room: RoomId, after: i64, limit: i64) -> Result<Vec<RoomEvent>, StoreError>;
+
+    /// The numbers of the last events of those of the rooms that are still there.
+    async fn heads(&self, rooms: Vec<RoomId>) -> Result<HashMap<RoomId, i64>, StoreError>;
 }
 
 /// A hint between instances. Losing one costs time, never data.
@@ -25,6 +29,8 @@ pub enum Notice {
     },
     /// Somebody wants this turn to stop: whoever runs it should look.
     Cancel(TurnId),
+    /// Notices of other instances may have been lost: whoever waits for one should look.
+    Missed,
 }
 
 /// Carries hints to whoever listens.

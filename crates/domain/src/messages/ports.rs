@@ -1,6 +1,6 @@
 //! What messages need from outside.
 
-use super::Message;
+use super::{Message, Role};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::ids::{MessageId, RoomId, TurnId, UserId};
@@ -9,8 +9,8 @@ use crate::page::{Page, PageRequest};
 use crate::plcs::PlcUuid;
 use crate::rooms::Room;
 use crate::rooms::ports::NewRoom;
-use crate::turns::Turn;
 use crate::turns::ports::Lease;
+use crate::turns::{Turn, TurnOptions};
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
@@ -30,6 +30,61 @@ pub enum SendTarget {
     /// The room of this kind, owner and public id, which must be there; opened as given here when
     /// there is none (002, 003, `useChat`). Two first messages at the same instant open one.
     Named(Box<NewRoom>),
+    /// A new room, opened as given here.
+    New(Box<NewRoom>),
+    /// The room of a turn, if nothing was said there since.
+    After {
+        /// The room.
+        room: RoomId,
+        /// The turn that must be its last.
+        turn: TurnId,
+    },
+}
+
+/// A message that stands in a room without a turn of its own: what was said elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// Its id.
+    pub id: MessageId,
+    /// Who speaks.
+    pub role: Role,
+    /// What was said.
+    pub content: String,
+    /// The client's own notes.
+    pub metadata: Map<String, Value>,
+}
+
+/// Messages to be stored without a turn.
+#[derive(Clone, Debug)]
+pub struct NewTold {
+    /// Where they go: [`SendTarget::Room`] or [`SendTarget::New`].
+    pub target: SendTarget,
+    /// What is told, oldest first; at least one.
+    pub told: Vec<Told>,
+    /// Guards against a second arrival.
+    pub once: Option<OnceKey>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What was told to a room.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heard {
+    /// The room after it.
+    pub room: Room,
+    /// The messages, oldest first.
+    pub messages: Vec<Message>,
+}
+
+/// What became of messages without a turn.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TellOutcome {
+    /// Stored, now or before.
+    Stored(Once<Box<Heard>>),
+    /// There is no such room (any more).
+    RoomMissing,
+    /// The room has ended.
+    RoomEnded,
 }
 
 /// A message to be stored, with the turn that will answer it.
@@ -57,6 +112,13 @@ pub struct NewSend {
     pub queue_limit: i64,
     /// Takes the new turn at once when no other runs in the room.
     pub lease: Lease,
+    /// What is told along with it, oldest first: stored just before it. Of these,
+    /// [`TurnOptions::past`] are the turn's own.
+    pub told: Vec<Told>,
+    /// The id that the client gave the message: the same id again in a room is the same message.
+    pub client_id: Option<String>,
+    /// What else is asked of the turn.
+    pub options: TurnOptions,
     /// Guards against a second arrival.
     pub once: Option<OnceKey>,
     /// Now.
@@ -97,6 +159,8 @@ pub enum SendOutcome {
     QueueFull,
     /// There is no such PLC.
     PlcMissing,
+    /// Something was said after the turn that was to be the last.
+    NotLast,
 }
 
 /// What became of a message without a turn.
@@ -146,8 +210,14 @@ pub trait MessageStore: Send + Sync {
     /// Stores a message without a turn.
     async fn add(&self, add: NewSend) -> Result<AddOutcome, StoreError>;
 
+    /// Stores messages without a turn, and opens their room where that is asked for; one transaction.
+    async fn tell(&self, told: NewTold) -> Result<TellOutcome, StoreError>;
+
     /// Gives a person's message a new turn; the old one, its reply and everything later go.
     async fn regenerate(&self, again: Regenerate) -> Result<SendOutcome, StoreError>;
+
+    /// The message of a room to which a client gave this id.
+    async fn of_client(&self, room: RoomId, client_id: String) -> Result<Option<Message>, StoreError>;
 
     /// A page of a room's messages by `seq`.
     async fn page(&self, room: RoomId, page: PageRequest<i64>) -> Result<Page<Message>, StoreError>;

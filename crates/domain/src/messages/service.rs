@@ -1,10 +1,10 @@
 //! The use cases of messages: send, read, edit, regenerate, delete.
 
 use super::Message;
-use super::Role;
 use super::ports::{
     AddOutcome, Edit, EditTarget, MessageStore, NewSend, Regenerate, SendOutcome, SendTarget, Sent,
 };
+use super::{Role, Saying};
 use crate::access::{Actor, Authorized, Read, Write};
 use crate::clock::Clock;
 use crate::error::{Fault, codes};
@@ -16,7 +16,7 @@ use crate::plcs::PlcUuid;
 use crate::rooms::{OpenRoom, Room};
 use crate::text::CleanText;
 use crate::turns::ports::{Claimed, Models};
-use crate::turns::{Engine, Settled, Turn, Watch};
+use crate::turns::{Engine, Settled, Turn, TurnOptions, Watch};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub struct Messages {
 }
 
 /// A message that somebody wants to send.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct SendRequest {
     /// What is said.
     pub content: CleanText,
@@ -49,6 +49,12 @@ pub struct SendRequest {
     pub model: Option<String>,
     /// A failing model takes the turn back, as if it had never been sent (004).
     pub withdraw_on_failure: bool,
+    /// The id that the client gave it: the same id again in a room is the same message.
+    pub client_id: Option<String>,
+    /// What is told along with it, oldest first.
+    pub past: Vec<Saying>,
+    /// What else is asked of the turn.
+    pub options: TurnOptions,
     /// Guards against a second arrival.
     pub once: Option<OnceKey>,
 }
@@ -110,7 +116,11 @@ impl Messages {
         self.send_to(SendTarget::Named(Box::new(room)), request).await
     }
 
-    async fn send_to(&self, target: SendTarget, request: SendRequest) -> Result<Once<Sending>, Fault> {
+    pub(super) async fn send_to(
+        &self,
+        target: SendTarget,
+        request: SendRequest,
+    ) -> Result<Once<Sending>, Fault> {
         fail_point!("turn.authorized");
         self.check_may_run(request.model.as_deref())?;
         let send = self.new_send(target, request);
@@ -120,7 +130,7 @@ impl Messages {
 
     /// Does a piece of work as a task of the server: a client that leaves now must not leave a turn
     /// that is stored, leased to us and run by nobody.
-    async fn of_the_server<T: Send + 'static>(
+    pub(super) async fn of_the_server<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Fault>> + Send + 'static,
     ) -> Result<T, Fault> {
@@ -132,7 +142,7 @@ impl Messages {
         told.await.map_err(|_| Fault::new(&codes::INTERNAL))?
     }
 
-    async fn store_and_start(&self, send: NewSend) -> Result<Once<Sending>, Fault> {
+    pub(super) async fn store_and_start(&self, send: NewSend) -> Result<Once<Sending>, Fault> {
         // Whoever waits must wait before the turn can end.
         let watch = self.engine.watch(send.turn_id);
         fail_point!("turn.before_transaction");
@@ -149,7 +159,7 @@ impl Messages {
         }
     }
 
-    fn check_may_run(&self, model: Option<&str>) -> Result<(), Fault> {
+    pub(super) fn check_may_run(&self, model: Option<&str>) -> Result<(), Fault> {
         if self.engine.is_draining() {
             return Err(Fault::new(&codes::DRAINING).retry_after(Duration::from_secs(1)));
         }
@@ -159,7 +169,7 @@ impl Messages {
         }
     }
 
-    fn new_send(&self, target: SendTarget, request: SendRequest) -> NewSend {
+    pub(super) fn new_send(&self, target: SendTarget, request: SendRequest) -> NewSend {
         NewSend {
             target,
             message_id: MessageId(self.ids.next()),
@@ -172,6 +182,12 @@ impl Messages {
             withdraw_on_failure: request.withdraw_on_failure,
             queue_limit: QUEUE_LIMIT,
             lease: self.engine.lease(),
+            options: TurnOptions {
+                past: i64::try_from(request.past.len()).unwrap_or(i64::MAX),
+                ..request.options
+            },
+            client_id: request.client_id,
+            told: request.past.into_iter().map(|said| said.told(self.ids.as_ref())).collect(),
             once: request.once,
             now: self.clock.now(),
         }
@@ -217,6 +233,19 @@ impl Messages {
     /// `MESSAGE_NOT_FOUND`, or when the store is away.
     pub async fn find<A>(&self, room: &Authorized<Room, A>, message: MessageId) -> Result<Message, Fault> {
         let found = self.store.find(room.get().id, message).await?;
+        found.ok_or_else(|| Fault::new(&codes::MESSAGE_NOT_FOUND))
+    }
+
+    /// The message of a room to which a client gave this id.
+    ///
+    /// # Errors
+    /// `MESSAGE_NOT_FOUND`, or when the store is away.
+    pub async fn of_client<A>(
+        &self,
+        room: &Authorized<Room, A>,
+        client_id: String,
+    ) -> Result<Message, Fault> {
+        let found = self.store.of_client(room.get().id, client_id).await?;
         found.ok_or_else(|| Fault::new(&codes::MESSAGE_NOT_FOUND))
     }
 
@@ -336,6 +365,7 @@ fn stored(outcome: SendOutcome) -> Result<Once<Box<Sent>>, Fault> {
         SendOutcome::MessageMissing => Err(Fault::new(&codes::MESSAGE_NOT_FOUND)),
         SendOutcome::RoomEnded => Err(Fault::new(&codes::ROOM_ENDED)),
         SendOutcome::TurnInProgress => Err(Fault::new(&codes::TURN_IN_PROGRESS)),
+        SendOutcome::NotLast => Err(Fault::new(&codes::NOT_LAST_TURN)),
         SendOutcome::PlcMissing => Err(Fault::new(&codes::UNKNOWN_PLC)),
         SendOutcome::QueueFull => Err(Fault::new(&codes::QUEUE_FULL).retry_after(Duration::from_secs(1))),
     }

@@ -101,14 +101,7 @@ impl Quotes {
         content: CleanText,
         once: Option<OnceKey>,
     ) -> Result<Once<Replied>, Fault> {
-        let request = SendRequest {
-            content,
-            plc: None,
-            metadata: Map::new(),
-            model: None,
-            withdraw_on_failure: false,
-            once,
-        };
+        let request = SendRequest { content, once, ..SendRequest::default() };
         let (sending, replayed) = match self.messages.send_to_named(actor, room_of(name), request).await? {
             Once::Done(sending) => (sending, false),
             Once::Replayed(sending) => (sending, true),

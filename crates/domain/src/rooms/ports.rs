@@ -1,6 +1,6 @@
 //! What rooms need from outside.
 
-use super::{Room, RoomKind, TurnPolicy};
+use super::{Memory, Room, RoomKind, TurnPolicy};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::ids::{RoomId, RoomRef, TurnId, UserId};
@@ -74,6 +74,15 @@ impl RoomKey {
     }
 }
 
+/// Which rooms are listed by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shelf {
+    /// All of an owner's.
+    Owned(UserId),
+    /// Those of a kind that nobody owns.
+    Ownerless(RoomKind),
+}
+
 /// What is to become of a room. A field that is `None` stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct RoomFields {
@@ -130,6 +139,17 @@ pub trait RoomStore: Send + Sync {
     /// A page of an owner's rooms by [`RoomKey`].
     async fn page(&self, owner: UserId, page: PageRequest<RoomKey>) -> Result<Page<Room>, StoreError>;
 
+    /// A page of an owner's rooms by number; or of those of a kind that nobody owns.
+    async fn numbered(&self, shelf: Shelf, page: PageRequest<i64>) -> Result<Page<Room>, StoreError>;
+    /// A page of the chat completions that an owner has stored, by number: rooms of that contract with
+    /// a public id. `model` leaves only those that name it.
+    async fn completions(
+        &self,
+        owner: UserId,
+        model: Option<String>,
+        page: PageRequest<i64>,
+    ) -> Result<Page<Room>, StoreError>;
+
     /// Changes a room's own fields; clears its messages where the change says so. `None` when the
     /// room is gone.
     async fn change(&self, change: RoomChange) -> Result<Option<Changed>, StoreError>;
@@ -175,4 +195,14 @@ pub trait RoomStore: Send + Sync {
     /// Deletes a room with messages, turns and events. Answers the turns that had not ended, so that
     /// whoever runs them can be told; `None` when there was no such room.
     async fn delete(&self, room: RoomId) -> Result<Option<Vec<Turn>>, StoreError>;
+}
+
+/// Where programs beside the server read what a room's model is told. A copy: nothing is read back.
+#[async_trait]
+pub trait RoomMemory: Send + Sync {
+    /// Replaces what is laid out of a room, unless that is newer. False when it could not.
+    async fn keep(&self, memory: Memory) -> bool;
+
+    /// Takes away what is laid out of a room that is gone. False when it could not.
+    async fn forget(&self, room: RoomId) -> bool;
 }

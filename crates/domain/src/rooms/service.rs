@@ -1,10 +1,10 @@
 //! The use cases of rooms.
 
-use super::ports::{Conversation, NewRoom, RoomChange, RoomFields, RoomKey, RoomName, RoomStore};
+use super::ports::{Conversation, NewRoom, RoomChange, RoomFields, RoomKey, RoomName, RoomStore, Shelf};
 use super::{Room, RoomKind, TurnPolicy};
 use crate::access::{Action, Actor, Authorized, Read, Write, authorize};
 use crate::clock::{Clock, Timestamp};
-use crate::error::{Fault, StoreError, codes};
+use crate::error::{Fault, StoreError, codes, is_reference};
 use crate::ids::{Ids, RoomId, RoomRef, UserId};
 use crate::once::{Once, OnceKey};
 use crate::page::{Page, PageRequest};
@@ -79,7 +79,7 @@ impl Rooms {
         match self.store.create(room, once).await {
             Ok(Once::KeyReused) => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
             Ok(opened) => Ok(opened),
-            Err(StoreError::Conflict(_)) => Err(Fault::new(&codes::ROOM_EXISTS)),
+            Err(StoreError::Conflict(rule)) if !is_reference(&rule) => Err(Fault::new(&codes::ROOM_EXISTS)),
             Err(error) => Err(error.into()),
         }
     }
@@ -97,6 +97,19 @@ impl Rooms {
     /// When the store is away.
     pub async fn page(&self, owner: UserId, page: PageRequest<RoomKey>) -> Result<Page<Room>, Fault> {
         Ok(self.store.page(owner, page).await?)
+    }
+
+    /// A page of the chat completions that an owner has stored, by number.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn completions(
+        &self,
+        owner: UserId,
+        model: Option<String>,
+        page: PageRequest<i64>,
+    ) -> Result<Page<Room>, Fault> {
+        Ok(self.store.completions(owner, model, page).await?)
     }
 
     /// Changes a room, and stops the turns whose messages go with the change.
@@ -120,6 +133,34 @@ impl Rooms {
     pub async fn find<A: Action>(&self, actor: &Actor, room: RoomRef) -> Result<Authorized<Room, A>, Fault> {
         let found = self.store.find(room).await?;
         found.and_then(|room| authorize(actor, room)).ok_or_else(|| Fault::new(&codes::ROOM_NOT_FOUND))
+    }
+
+    /// The room of that number, when the pages may show it to `actor`: one's own, whatever opened it; of
+    /// those that nobody owns, only the pages' own. Elsewhere the ids that clients make up are the only
+    /// key (contract §5.8), and numbers can be guessed.
+    ///
+    /// # Errors
+    /// `ROOM_NOT_FOUND`, or when the store is away.
+    pub async fn on_a_page<A: Action>(
+        &self,
+        actor: &Actor,
+        number: i64,
+    ) -> Result<Authorized<Room, A>, Fault> {
+        let room = self.find(actor, RoomRef::Number(number)).await?;
+        let Room { owner, kind, .. } = room.get();
+        if owner.is_some() || *kind == RoomKind::Web {
+            return Ok(room);
+        }
+        Err(Fault::new(&codes::ROOM_NOT_FOUND))
+    }
+
+    /// The rooms that the pages list for `actor`: those that [`Rooms::on_a_page`] finds.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn on_pages(&self, actor: &Actor, page: PageRequest<i64>) -> Result<Page<Room>, Fault> {
+        let shelf = actor.owner().map_or(Shelf::Ownerless(RoomKind::Web), Shelf::Owned);
+        Ok(self.store.numbered(shelf, page).await?)
     }
 
     /// The room of a kind to which a foreign contract's client gave this id, among those that `actor`

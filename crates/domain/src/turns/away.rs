@@ -60,6 +60,7 @@ impl Engine {
             usage: None,
             error: Some(error),
             quote: None,
+            finish: None,
             withdraw: turn.withdraw_on_failure,
             now: self.ports.clock.now(),
         };

@@ -8,7 +8,7 @@ use super::{Budget, TurnStatus, TurnView};
 use crate::clock::Clock;
 use crate::error::{Fault, StoreError, codes};
 use crate::events::RoomHints;
-use crate::events::ports::{Bus, Notice};
+use crate::events::ports::{Bus, EventStore, Notice};
 use crate::ids::{InstanceId, RoomId, TurnId};
 use crate::quotes::ports::QuoteStore;
 use futures_util::stream::{self, BoxStream};
@@ -35,6 +35,8 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
 pub struct EnginePorts {
     /// Turns.
     pub store: Arc<dyn TurnStore>,
+    /// The logs of rooms.
+    pub events: Arc<dyn EventStore>,
     /// The latest deltas.
     pub buffer: Arc<dyn StreamBuffer>,
     /// Hints between instances.
@@ -62,10 +64,13 @@ pub struct EngineSettings {
     pub attempts: i32,
     /// How much history goes upstream.
     pub budget: Budget,
+    /// Other instances may be on the same database. What they change is then looked for at every beat, because their
+    /// hints may be lost, or have no way to come.
+    pub shared: bool,
 }
 
 impl EngineSettings {
-    /// The design's numbers for an instance.
+    /// The design's numbers for an instance that has its database to itself.
     #[must_use]
     pub fn new(instance: InstanceId, budget: Budget) -> Self {
         Self {
@@ -74,7 +79,14 @@ impl EngineSettings {
             heartbeat: Duration::from_secs(2),
             attempts: 3,
             budget,
+            shared: false,
         }
+    }
+
+    /// The same for one of several instances: readers of a room wait for a beat at most, and so does a cancel.
+    #[must_use]
+    pub fn shared(self) -> Self {
+        Self { heartbeat: Duration::from_secs(1), shared: true, ..self }
     }
 }
 
@@ -172,6 +184,8 @@ impl Engine {
                 self.registry.stop(turn, Stop::Cancelled);
             }
             Notice::Room { room, .. } => self.hints.tell(room),
+            // A lost cancel is found by the next beat.
+            Notice::Missed => self.hints.tell_all(),
         });
         // A bus that falls silent for good is no reason to stop the heart.
         let notices = notices.then(|()| std::future::pending::<()>());
@@ -185,6 +199,9 @@ impl Engine {
     /// One beat: what [`Engine::heartbeat`] does each time.
     pub async fn beat(self: &Arc<Self>) {
         self.hints.sweep();
+        if self.settings.shared {
+            self.look_at_rooms().await;
+        }
         let running = self.registry.running();
         if !running.is_empty() {
             match self.ports.store.renew(self.lease(), running).await {
@@ -203,6 +220,28 @@ impl Engine {
         if !self.is_draining() {
             self.take_up(None).await;
         }
+    }
+
+    /// Wakes the readers of rooms that another instance has changed, whether or not it could say so.
+    async fn look_at_rooms(&self) {
+        let rooms = self.hints.read_ones();
+        if rooms.is_empty() {
+            return;
+        }
+        // A store that is away is looked at again at the next beat.
+        if let Ok(heads) = self.ports.events.heads(rooms.clone()).await {
+            self.hints.compare(&rooms, &heads);
+        }
+    }
+
+    /// True while this process runs the turn.
+    pub(super) fn runs(&self, turn: TurnId) -> bool {
+        self.registry.is_running(turn)
+    }
+
+    /// True when another instance may hold what this one does not.
+    pub(super) fn is_shared(&self) -> bool {
+        self.settings.shared
     }
 
     /// Waits for the end of a turn, wherever it runs.

@@ -1,8 +1,10 @@
 //! Turns: one user message and its reply, from the send to one of four final states.
 
+mod aside;
 mod away;
 mod engine;
 mod model;
+mod options;
 pub mod ports;
 mod prompt;
 mod registry;
@@ -10,8 +12,10 @@ mod run;
 mod service;
 mod transcript;
 
+pub use aside::Aside;
 pub use engine::{Engine, EnginePorts, EngineSettings};
 pub use model::*;
+pub use options::{Sampling, TurnOptions};
 pub use prompt::{Budget, Prompt, PromptMessage, PromptSource, QuoteThread};
 pub use registry::{Settled, SettledVersion, Watch};
 pub use service::Turns;

@@ -6,6 +6,8 @@ use crate::ids::{MessageId, RoomId, TurnId};
 use crate::messages::MessageStatus;
 use crate::quotes::Quote;
 use crate::rooms::word_enum;
+use crate::turns::TurnOptions;
+use crate::turns::ports::Finish;
 use std::fmt;
 use std::str::FromStr;
 
@@ -88,6 +90,8 @@ pub struct Turn {
     pub usage: Option<Usage>,
     /// Why it did not complete.
     pub error: Option<TurnError>,
+    /// How the model said that it had ended, where it did.
+    pub finish: Option<Finish>,
     /// How often it has been taken up.
     pub attempt: i32,
     /// Grows each time the turn is taken up; a worker writes only under its own.
@@ -96,6 +100,8 @@ pub struct Turn {
     pub cancel_requested: bool,
     /// A failure before a crash takes the turn back (004).
     pub withdraw_on_failure: bool,
+    /// What was asked beside the message.
+    pub options: TurnOptions,
     /// When it was sent.
     pub created_at: Timestamp,
     /// When it ended.

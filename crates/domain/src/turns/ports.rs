@@ -5,6 +5,7 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::ids::{InstanceId, RoomId, TurnId};
 use crate::quotes::Quote;
+use crate::rooms::word_enum;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -70,6 +71,8 @@ pub struct Ending {
     pub error: Option<TurnError>,
     /// The quote that goes with the reply.
     pub quote: Option<Quote>,
+    /// How the model said that it had ended, where it did.
+    pub finish: Option<Finish>,
     /// Take the turn back, with its messages, its idempotency key and the room that it opened.
     pub withdraw: bool,
     /// Now.
@@ -94,6 +97,13 @@ pub struct Ended {
 pub trait TurnStore: Send + Sync {
     /// The turn with its reply so far.
     async fn find(&self, turn: TurnId) -> Result<Option<TurnView>, StoreError>;
+
+    /// The first turn of a room.
+    async fn first(&self, room: RoomId) -> Result<Option<TurnView>, StoreError>;
+
+    /// Takes a turn away with all that it told: its message, those told along with it and its reply,
+    /// and the room that it opened, when nothing else is left there. False when it is gone already.
+    async fn delete(&self, turn: TurnId, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Takes up turns that nobody runs: the oldest unfinished one of each room whose lease is free
     /// or has expired. Each claim raises `fence` and `attempt`.
@@ -145,15 +155,16 @@ pub enum Piece {
     },
 }
 
-/// How a model says that it has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finish {
-    /// It had nothing more to say.
-    Stop,
-    /// It was not allowed to say more.
-    Length,
-    /// The provider withheld the rest.
-    ContentFilter,
+word_enum! {
+    /// How a model says that it has ended.
+    Finish {
+        /// It had nothing more to say.
+        Stop = "stop",
+        /// It was not allowed to say more.
+        Length = "length",
+        /// The provider withheld the rest.
+        ContentFilter = "content_filter",
+    }
 }
 
 /// A reply as it comes.

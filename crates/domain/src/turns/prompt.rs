@@ -2,6 +2,7 @@
 
 use crate::ids::{RoomId, TurnId};
 use crate::messages::Role;
+use crate::turns::{Sampling, TurnOptions};
 
 /// How much history goes upstream. The system prompt and the newest message always go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub struct QuoteThread {
 }
 
 /// What the store knows of a turn's past.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PromptSource {
     /// Where.
     pub room_id: RoomId,
@@ -43,10 +44,12 @@ pub struct PromptSource {
     pub messages: Vec<PromptMessage>,
     /// The quote thread, if it is one.
     pub thread: Option<QuoteThread>,
+    /// What else is asked of the turn.
+    pub options: TurnOptions,
 }
 
 /// What a model is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Prompt {
     /// For the provider's log and ours.
     pub turn: TurnId,
@@ -56,6 +59,8 @@ pub struct Prompt {
     pub messages: Vec<PromptMessage>,
     /// What a model says that has no words of its own: the demo.
     pub template: Option<String>,
+    /// How it is to choose its words.
+    pub sampling: Sampling,
 }
 
 impl Prompt {
@@ -85,8 +90,12 @@ impl PromptSource {
             kept += 1;
         }
         let messages = self.messages.split_off(self.messages.len() - kept);
-        let system = (!self.system_prompt.is_empty()).then_some(self.system_prompt);
-        Prompt { turn, system, messages, template: None }
+        let own = (!self.system_prompt.is_empty()).then_some(self.system_prompt);
+        let system = match (own, self.options.instructions) {
+            (Some(own), Some(more)) => Some(format!("{own}\n\n{more}")),
+            (own, more) => own.or(more),
+        };
+        Prompt { turn, system, messages, template: None, sampling: self.options.sampling }
     }
 }
 
@@ -105,6 +114,7 @@ mod tests {
                 .map(|text| PromptMessage { role: Role::User, content: (*text).to_owned() })
                 .collect(),
             thread: None,
+            options: TurnOptions::default(),
         }
     }
 
@@ -119,6 +129,20 @@ mod tests {
         assert_eq!(kept(&["a", "b", "c"], 2, 100), ["b", "c"]);
         assert_eq!(kept(&["aaaa", "bb", "cc"], 10, 4), ["bb", "cc"]);
         assert_eq!(kept(&["a", "b", "c"], 10, 100), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn instructions_come_after_the_rooms_own_prompt() {
+        let budget = Budget { messages: 1, chars: 1 };
+        let told = |system_prompt: &str, instructions: Option<&str>| {
+            let options =
+                TurnOptions { instructions: instructions.map(str::to_owned), ..TurnOptions::default() };
+            let source = PromptSource { system_prompt: system_prompt.into(), options, ..source(&["a"]) };
+            source.within(TurnId(Uuid::nil()), budget).system
+        };
+        assert_eq!(told("a", Some("b")).as_deref(), Some("a\n\nb"));
+        assert_eq!(told("", Some("b")).as_deref(), Some("b"));
+        assert_eq!(told("", None), None);
     }
 
     #[test]

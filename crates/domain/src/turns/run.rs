@@ -308,6 +308,7 @@ impl Run {
             status,
             text: std::mem::take(&mut self.transcript.text),
             usage: self.transcript.end.and_then(|(_, usage)| usage),
+            finish: self.transcript.end.map(|(finish, _)| finish),
             error,
             quote: self.quote.take().filter(|_| status == TurnStatus::Completed),
             withdraw,

@@ -1,16 +1,25 @@
 //! The use cases of turns: look, wait, follow, cancel.
 
+use super::away::STORE_PAUSE;
 use super::ports::StreamBuffer;
 use super::{Engine, Settled, TurnEvent, TurnEventId, TurnStatus, TurnView};
-use crate::access::{Authorized, Write};
+use crate::access::{Authorized, Read, Write};
 use crate::error::{Fault, codes};
-use crate::ids::TurnId;
+use crate::ids::{Ids, TurnId};
 use crate::rooms::Room;
 use crate::turns::ports::TurnStore;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A stream of another instance that says nothing for so long: perhaps the turn has ended, and the news was lost.
+const SILENCE: Duration = Duration::from_secs(2);
+/// A turn that has ended is told by its stream for so long; whoever comes later asks for the turn.
+const TOLD: Duration = Duration::from_mins(10);
+/// The number of the end where nobody knows how many deltas came before it: more than any turn has.
+const UNCOUNTED: u64 = 1 << 40;
 
 /// The use cases of turns.
 #[derive(Clone)]
@@ -18,6 +27,7 @@ pub struct Turns {
     pub(crate) engine: Arc<Engine>,
     pub(crate) store: Arc<dyn TurnStore>,
     pub(crate) buffer: Arc<dyn StreamBuffer>,
+    pub(crate) ids: Arc<dyn Ids>,
 }
 
 impl Turns {
@@ -27,6 +37,42 @@ impl Turns {
     /// When the store is away.
     pub async fn find(&self, turn: TurnId) -> Result<Option<TurnView>, Fault> {
         Ok(self.store.find(turn).await?)
+    }
+
+    /// The first turn of a room, with its reply so far.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn first(&self, room: &Authorized<Room, Read>) -> Result<Option<TurnView>, Fault> {
+        Ok(self.store.first(room.get().id).await?)
+    }
+
+    /// The newest turn of a room that has not ended, with its reply so far.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn running<A>(&self, room: &Authorized<Room, A>) -> Result<Option<TurnView>, Fault> {
+        match self.store.unfinished(room.get().id).await?.last() {
+            Some(turn) => Ok(self.store.find(*turn).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes a turn of a room away with all that it told. One that still runs is stopped first.
+    ///
+    /// # Errors
+    /// `TURN_NOT_FOUND`, or when the store is away.
+    pub async fn delete(&self, room: &Authorized<Room, Write>, turn: TurnId) -> Result<(), Fault> {
+        let found = self.store.find(turn).await?;
+        if found.is_none_or(|view| view.turn.room_id != room.get().id) {
+            return Err(Fault::new(&codes::TURN_NOT_FOUND));
+        }
+        self.engine.end_running(turn).await?;
+        if !self.store.delete(turn, self.engine.ports.clock.now()).await? {
+            return Err(Fault::new(&codes::TURN_NOT_FOUND));
+        }
+        self.engine.tell_room(room.get().id).await;
+        Ok(())
     }
 
     /// True when nothing can follow `after` any more: the turn has ended, and its deltas are no longer
@@ -39,8 +85,21 @@ impl Turns {
         if !view.turn.status.is_terminal() {
             return Ok(false);
         }
-        let Some(held) = self.buffer.read(turn, u64::MAX).await else { return Ok(true) };
+        let Some(held) = self.buffer.read(turn, u64::MAX).await else {
+            return Ok(!self.is_told_by_the_store(&view, after));
+        };
         Ok(after.is_some_and(|after| after.fence == view.turn.fence && after.n == held.last + 1))
+    }
+
+    /// True for a turn whose deltas another instance may hold: its reader gets the whole text from the store, once.
+    fn is_told_by_the_store(&self, view: &TurnView, after: Option<TurnEventId>) -> bool {
+        // Of a turn without text there is no event but its end.
+        let is_end = |after: TurnEventId| after.n > UNCOUNTED || view.reply.is_empty();
+        let has_end = after.is_some_and(|after| after.fence == view.turn.fence && is_end(after));
+        let now = self.engine.ports.clock.now();
+        let told = TOLD.try_into().unwrap_or_default();
+        let lately = view.turn.finished_at.is_some_and(|end| now.duration_since(end) < told);
+        self.engine.is_shared() && lately && !has_end
     }
 
     /// Waits for the end of a turn, wherever it runs.
@@ -151,10 +210,25 @@ impl Follower {
             return;
         }
         if buffered.closed {
-            self.end(Some(buffered.fence)).await;
-        } else {
-            self.turns.buffer.changed(self.turn, n).await;
+            return self.end(Some(buffered.fence)).await;
         }
+        let news = self.turns.buffer.changed(self.turn, n);
+        if !self.turns.engine.is_shared() || self.turns.engine.runs(self.turn) {
+            return news.await;
+        }
+        let silent = tokio::select! {
+            () = news => false,
+            () = self.turns.engine.ports.clock.sleep(SILENCE) => true,
+        };
+        if silent && self.has_ended_unheard().await {
+            self.end(Some(buffered.fence)).await;
+        }
+    }
+
+    /// True when the store knows of an end that the stream has not told.
+    async fn has_ended_unheard(&self) -> bool {
+        let found = self.turns.store.find(self.turn).await;
+        found.is_ok_and(|view| view.is_none_or(|view| view.turn.status.is_terminal()))
     }
 
     /// The reader's place cannot be found: the text so far instead, when the buffer holds all of it.
@@ -234,16 +308,26 @@ impl Follower {
                     // All that is held of this fence is in the text: resumed, none of it may come again.
                     let held = self.turns.buffer.read(self.turn, u64::MAX).await;
                     let held = held.filter(|held| held.fence == view.turn.fence);
-                    let n = held.map_or(self.at.map_or(0, |at| at.n), |held| held.last);
+                    let n = held.map_or_else(|| self.uncounted(), |held| held.last);
                     let id = TurnEventId { turn: self.turn, fence: view.turn.fence, n };
                     self.waiting.push_back(TurnEvent::Reset { id, text: view.reply.clone() });
                 }
                 self.finish(TurnEvent::Done(view));
             }
             Ok(_) => self.finish(TurnEvent::Gone),
-            // The reader comes again and finds the store back, or a clear error.
+            // Not the end: an EventSource that came again now would be refused, and never come back.
+            Err(fault) if *fault.code == codes::STORE_UNAVAILABLE => {
+                self.turns.engine.ports.clock.sleep(STORE_PAUSE).await;
+            }
+            // The reader comes again, and finds another server or a clear error.
             Err(_) => self.over = true,
         }
+    }
+
+    /// A place before the end for a reader of a stream that is not held.
+    fn uncounted(&self) -> u64 {
+        let at = self.at.map_or(0, |at| at.n);
+        if self.turns.engine.is_shared() { at.max(UNCOUNTED) } else { at }
     }
 
     fn finish(&mut self, event: TurnEvent) {

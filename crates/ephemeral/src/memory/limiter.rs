@@ -8,6 +8,7 @@ use logins::Logins;
 use maru_domain::accounts::ports::Limiter;
 use maru_domain::clock::Clock;
 use registrations::Registrations;
+pub(crate) use registrations::network;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -67,8 +68,7 @@ impl fmt::Debug for MemoryLimiter {
 #[async_trait]
 impl Limiter for MemoryLimiter {
     async fn registration(&self, address: String) -> Result<(), Duration> {
-        self.registrations
-            .take(self.names.key(registrations::network(&address).as_bytes()), self.clock.elapsed())
+        self.registrations.take(self.names.key(network(&address).as_bytes()), self.clock.elapsed())
     }
 
     async fn login(&self, username: String) -> Result<(), Duration> {

@@ -1,6 +1,6 @@
 //! The streams of running turns, and of those that ended a moment ago.
 
-mod stream;
+pub(crate) mod stream;
 mod table;
 
 use async_trait::async_trait;
@@ -55,6 +55,16 @@ impl MemoryStreams {
 
     fn find(&self, turn: TurnId) -> Option<Arc<Stream>> {
         self.table().find(turn)
+    }
+
+    /// True while something is held of the turn.
+    pub(crate) fn knows(&self, turn: TurnId) -> bool {
+        self.find(turn).is_some()
+    }
+
+    /// True while more may come of the turn.
+    pub(crate) fn is_open(&self, turn: TurnId) -> bool {
+        self.find(turn).is_some_and(|stream| stream.closing().is_none())
     }
 }
 

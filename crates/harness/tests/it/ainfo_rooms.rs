@@ -1,7 +1,7 @@
 //! The AInfo rooms over HTTP and over WebSockets (contract §2, and §0 as it concerns it), on both
 //! databases.
 
-mod client;
+pub(crate) mod client;
 mod closing;
 mod handshake;
 mod hostile;

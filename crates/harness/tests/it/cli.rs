@@ -1,11 +1,13 @@
 //! The command line beside a running server (design §6), for people and, with `--json`, for scripts.
 
+mod backups;
 mod database;
 mod keys;
 mod models;
 mod rooms;
 mod settings;
 mod terminal;
+mod upkeep;
 mod users;
 
 use crate::support::{Ran, Site, maru};

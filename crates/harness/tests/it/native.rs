@@ -2,6 +2,7 @@
 
 mod accounts;
 mod actions;
+mod departures;
 mod events;
 mod messages;
 mod pages;
@@ -9,7 +10,7 @@ mod readers;
 mod refusals;
 mod resume;
 mod rooms;
-mod sse;
+pub mod sse;
 mod table;
 mod turns;
 

@@ -3,6 +3,8 @@
 mod banner;
 mod document;
 mod full_disk;
+mod health;
+mod metrics;
 mod probes;
 mod refused_starts;
 mod stopping;

@@ -2,13 +2,15 @@
 
 mod command;
 mod http;
+mod judge;
 mod raw;
 mod site;
 
 pub use command::{Ran, maru, maru_with};
 pub use http::{Ask, Http, Reply};
+pub use judge::judge;
 pub use raw::{Raw, exchange, probe};
-pub use site::{Backend, NOT_HANGING, Site, shared};
+pub use site::{Backend, NOT_HANGING, PASSWORD, PROVIDER_KEY, SHARED_SECRET, Site, beside_postgres, shared};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -16,7 +18,7 @@ use std::time::{Duration, Instant};
 /// The program under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_maru-under-test");
 
-/// Each function once on SQLite and once on PostgreSQL. It gets the server that all tests of this process share, so it
+/// Each function once on SQLite and once on PostgreSQL with Redis. It gets the server that all tests of this process share, so it
 /// may set nothing and needs users of its own.
 macro_rules! on_both {
     ($($name:ident)+) => {
@@ -37,7 +39,7 @@ macro_rules! on_both {
     };
 }
 
-/// Each function once for SQLite and once for PostgreSQL; it starts servers as it needs them.
+/// Each function once for SQLite and once for PostgreSQL with Redis; it starts servers as it needs them.
 macro_rules! for_both {
     ($($name:ident)+) => {
         mod sqlite {

@@ -2,6 +2,7 @@
 
 use crate::support::{KEY, guarded, hear, prompt};
 use futures_util::StreamExt;
+use futures_util::future::ready;
 use futures_util::stream;
 use maru_domain::turns::ports::ModelFault;
 use maru_testkit::upstream::{Fault, FaultEnd, Pace, Partial, Upstream, faults};
@@ -23,12 +24,18 @@ async fn each_fault_has_its_documented_end() {
         faults.len(),
         names.len()
     );
-    let wrong: Vec<_> = stream::iter(&faults)
-        .map(|fault| play(fault, &upstream))
+    let upstream = &upstream;
+    let suspects: Vec<_> = stream::iter(&faults)
+        .map(|fault| async move { play(fault, upstream).await.map(|_| fault) })
         .buffer_unordered(8)
-        .filter_map(|wrong| async { wrong })
+        .filter_map(ready)
         .collect()
         .await;
+    // On a machine that does not get to it, a lively upstream looks like a silent one: those are played again, alone.
+    let mut wrong = Vec::new();
+    for fault in suspects {
+        wrong.extend(play(fault, upstream).await);
+    }
     assert!(wrong.is_empty(), "{} of {} faults:\n{}", wrong.len(), faults.len(), wrong.join("\n"));
     assert!(
         upstream.at_most_open(0, Duration::from_secs(5)).await,

@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use maru_domain::ids::TurnId;
 use maru_domain::messages::Role;
 use maru_domain::turns::ports::{ChatModel, Finish, ModelError, Piece, Pieces};
-use maru_domain::turns::{Prompt, PromptMessage, Usage};
+use maru_domain::turns::{Prompt, PromptMessage, Sampling, Usage};
 use maru_llm::{Guard, GuardSettings, Limits, OpenAi, OpenAiSettings, RetrySettings};
 use maru_testkit::upstream::Pace;
 use secrecy::SecretString;
@@ -25,6 +25,7 @@ pub fn talk(system: Option<&str>, said: &[(Role, &str)]) -> Prompt {
         system: system.map(str::to_owned),
         messages: said.iter().map(message).collect(),
         template: None,
+        sampling: Sampling::default(),
     }
 }
 

@@ -16,6 +16,7 @@ use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
 use maru_domain::ids::{KeyId, UserId};
 use maru_domain::once::{Once, OnceKey};
+use maru_domain::page::{Page, PageRequest};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = api_keys, check_for_backend(Db))]
@@ -76,6 +77,26 @@ async fn create(
     Ok(Once::Done(row.into()))
 }
 
+async fn page(
+    conn: &mut Conn,
+    user: UserId,
+    request: PageRequest<KeyId>,
+) -> Result<Page<ApiKey>, Abort<Page<ApiKey>>> {
+    let (beyond, falling) = request.reading();
+    let mut rows = api_keys::table
+        .filter(api_keys::user_id.eq(DbId(user.0)))
+        .filter(api_keys::revoked_at.is_null())
+        .limit(request.rows())
+        .select(KeyRow::as_select())
+        .into_boxed();
+    rows = if falling { rows.order(api_keys::id.desc()) } else { rows.order(api_keys::id.asc()) };
+    if let Some(id) = beyond.map(|id| DbId(id.0)) {
+        rows = if falling { rows.filter(api_keys::id.lt(id)) } else { rows.filter(api_keys::id.gt(id)) };
+    }
+    let rows: Vec<KeyRow> = rows.load(conn).await?;
+    Ok(Page::of(&request, rows.into_iter().map(ApiKey::from).collect()))
+}
+
 #[async_trait]
 impl KeyStore for Store {
     async fn create(&self, key: NewKey, once: Option<OnceKey>) -> Result<Once<ApiKey>, StoreError> {
@@ -83,7 +104,7 @@ impl KeyStore for Store {
     }
 
     async fn identify(&self, hash: KeyHash) -> Result<Option<(ApiKey, User)>, StoreError> {
-        self.read(move |conn| {
+        self.look(move |conn| {
             Box::pin(async move {
                 let found: Option<(KeyRow, UserRow)> = api_keys::table
                     .inner_join(users::table.on(users::id.eq(api_keys::user_id)))
@@ -112,20 +133,8 @@ impl KeyStore for Store {
         .await
     }
 
-    async fn list(&self, user: UserId) -> Result<Vec<ApiKey>, StoreError> {
-        self.read(move |conn| {
-            Box::pin(async move {
-                let rows: Vec<KeyRow> = api_keys::table
-                    .filter(api_keys::user_id.eq(DbId(user.0)))
-                    .filter(api_keys::revoked_at.is_null())
-                    .order((api_keys::created_at.desc(), api_keys::id.desc()))
-                    .select(KeyRow::as_select())
-                    .load(conn)
-                    .await?;
-                Ok(rows.into_iter().map(ApiKey::from).collect())
-            })
-        })
-        .await
+    async fn page(&self, user: UserId, request: PageRequest<KeyId>) -> Result<Page<ApiKey>, StoreError> {
+        self.read(move |conn| Box::pin(page(conn, user, request))).await
     }
 
     async fn revoke(&self, user: UserId, id: KeyId, now: Timestamp) -> Result<bool, StoreError> {

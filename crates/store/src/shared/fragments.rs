@@ -18,6 +18,21 @@ pub struct Unfinished;
 #[derive(Debug, Clone, Copy, QueryId)]
 pub struct OpenSession;
 
+/// A stored chat completion. In the words of the partial index, too.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub struct Completion;
+
+impl Expression for Completion {
+    type SqlType = Bool;
+}
+
+impl QueryFragment<Db> for Completion {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        out.push_sql("(rooms.kind = 'openai' AND rooms.public_id IS NOT NULL)");
+        Ok(())
+    }
+}
+
 /// A turn that nobody has the right to run.
 #[derive(Debug, Clone, Copy, QueryId)]
 pub struct IsFree;
@@ -177,4 +192,4 @@ macro_rules! usable_anywhere {
         }
     )+};
 }
-usable_anywhere!(Unfinished, OpenSession, IsFree, IsNext, LeaseUntil, ActiveAt, ClientUser);
+usable_anywhere!(Unfinished, OpenSession, Completion, IsFree, IsNext, LeaseUntil, ActiveAt, ClientUser);

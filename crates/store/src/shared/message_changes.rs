@@ -7,10 +7,11 @@ use super::messages::{
     MessageRow, Said, insert_message, insert_turn, plc_snapshot, replay, room_exists, take_numbers,
 };
 use super::rooms::RoomRow;
+use super::turns::options_of;
 use super::{Conn, room_events};
 use crate::error::Abort;
 use crate::schema::{messages, rooms, turns};
-use crate::types::{DbId, DbTime};
+use crate::types::{DbId, DbJson, DbTime};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use maru_domain::clock::Timestamp;
@@ -23,6 +24,7 @@ use maru_domain::messages::{Message, Role};
 use maru_domain::once::Once;
 use maru_domain::page::{Page, PageRequest};
 use maru_domain::plcs::PlcUuid;
+use maru_domain::turns::TurnOptions;
 use serde_json::Map;
 
 pub async fn edit(conn: &mut Conn, edit: Edit) -> Result<Option<Message>, Abort<Option<Message>>> {
@@ -139,6 +141,14 @@ pub async fn regenerate(conn: &mut Conn, again: Regenerate) -> Again<SendOutcome
         .select(turns::id)
         .load(conn)
         .await?;
+    let options: Option<DbJson> = turns::table
+        .filter(turns::room_id.eq(room_id))
+        .filter(turns::position.eq(message.seq))
+        .select(turns::options)
+        .first(conn)
+        .await
+        .optional()?;
+    let options = options.map(options_of).transpose()?.unwrap_or_default();
     let later = messages::table.filter(messages::room_id.eq(room_id)).filter(messages::seq.gt(message.seq));
     diesel::delete(later).execute(conn).await?;
     let turned = turns::table.filter(turns::room_id.eq(room_id)).filter(turns::position.ge(message.seq));
@@ -146,6 +156,8 @@ pub async fn regenerate(conn: &mut Conn, again: Regenerate) -> Again<SendOutcome
     let busy: i64 =
         turns::table.filter(turns::room_id.eq(room_id)).filter(Unfinished).count().get_result(conn).await?;
     let (send, room, message) = renewed(conn, again, room, message, &gone).await?;
+    // What was asked of the turn before it is asked again.
+    let send = NewSend { options, ..send };
     insert_message(conn, &send, room_id, Said::ByModel, room.last_message_seq).await?;
     let turn = insert_turn(conn, &send, room_id, message.seq, busy == 0).await?;
     let sent = Sent {
@@ -211,6 +223,9 @@ async fn renewed(
         withdraw_on_failure: false,
         queue_limit: 0,
         lease: again.lease,
+        told: Vec::new(),
+        client_id: None,
+        options: TurnOptions::default(),
         once: None,
         now,
     };

@@ -2,10 +2,10 @@
 
 use super::fragments::{LeaseUntil, OpenSession, Prepare, Unfinished};
 use super::idempotency::{Begun, Guarded, begin, note_opened};
-use super::message_changes;
 use super::rooms::RoomRow;
-use super::turns::{TurnRow, view_of};
+use super::turns::{TurnRow, kept_options, view_of};
 use super::{Conn, Db, Store};
+use super::{message_changes, told};
 use crate::error::Abort;
 use crate::schema::{messages, rooms, turns};
 use crate::types::{DbId, DbJson, DbTime};
@@ -19,7 +19,7 @@ use maru_domain::events::RoomEventKind;
 use maru_domain::fail_point;
 use maru_domain::ids::{MessageId, RoomId, TurnId, UserId};
 use maru_domain::messages::ports::{
-    AddOutcome, Edit, MessageStore, NewSend, Regenerate, SendOutcome, SendTarget, Sent,
+    AddOutcome, Edit, MessageStore, NewSend, NewTold, Regenerate, SendOutcome, SendTarget, Sent, TellOutcome,
 };
 use maru_domain::messages::{Message, MessageStatus, Role};
 use maru_domain::once::Once;
@@ -98,19 +98,21 @@ async fn send(conn: &mut Conn, send: NewSend) -> Sending<SendOutcome> {
     if let (true, Some(once)) = (opened, &send.once) {
         note_opened(conn, once).await?;
     }
+    if let Some(turn) = told::said_before(conn, &send, room.id).await? {
+        return Err(Abort::With(replay(conn, turn, false).await?));
+    }
     let interrupted = make_way(conn, &send, &room).await?;
     let claimed = interrupted.is_none();
     let snapshot = plc_snapshot(conn, &send).await?.ok_or(Abort::With(SendOutcome::PlcMissing))?;
+    told::insert(conn, &send.told, room.id, room.last_message_seq - 2, send.now).await?;
     let message =
         insert_message(conn, &send, room.id, Said::ByPerson(snapshot), room.last_message_seq - 1).await?;
     fail_point!("turn.after_insert");
     insert_message(conn, &send, room.id, Said::ByModel, room.last_message_seq).await?;
     let turn = insert_turn(conn, &send, room.id, room.last_message_seq - 1, claimed).await?;
-    let events = [
-        (RoomEventKind::MessageCreated, send.message_id.0),
-        (RoomEventKind::MessageCreated, send.reply_id.0),
-        (RoomEventKind::TurnStarted, send.turn_id.0),
-    ];
+    let created = send.told.iter().map(|told| told.id).chain([send.message_id, send.reply_id]);
+    let mut events: Vec<_> = created.map(|id| (RoomEventKind::MessageCreated, id.0)).collect();
+    events.push((RoomEventKind::TurnStarted, send.turn_id.0));
     super::room_events::append(conn, room.id, room.last_seq, send.now, &events).await?;
     fail_point!("turn.before_commit");
     let sent = Sent {
@@ -128,10 +130,9 @@ async fn send(conn: &mut Conn, send: NewSend) -> Sending<SendOutcome> {
 /// room's row is locked, so that commits and numbers have one order.
 async fn enter_room(conn: &mut Conn, send: &NewSend) -> Sending<(RoomRow, bool)> {
     match &send.target {
-        SendTarget::Room(id) => match take_numbers(conn, DbId(id.0), 2, 3, send.now).await? {
+        SendTarget::Room(id) => match enter(conn, send, DbId(id.0)).await? {
             Some(row) => Ok((row, false)),
-            None if room_exists(conn, DbId(id.0)).await? => Err(Abort::With(SendOutcome::RoomEnded)),
-            None => Err(Abort::With(SendOutcome::RoomMissing)),
+            None => Err(Abort::With(not_entered(conn, DbId(id.0)).await?)),
         },
         SendTarget::Session { owner, new_room } => {
             let mut opened = false;
@@ -145,7 +146,33 @@ async fn enter_room(conn: &mut Conn, send: &NewSend) -> Sending<(RoomRow, bool)>
             Err(crate::error::unavailable("sessions of one user are opened and ended too quickly").into())
         }
         SendTarget::Named(room) => enter_named(conn, send, room).await,
+        SendTarget::New(room) => {
+            let id = DbId(room.id.0);
+            open(conn, room.as_ref().clone()).await?;
+            let row = enter(conn, send, id).await?.ok_or(Abort::With(SendOutcome::RoomMissing))?;
+            Ok((row, true))
+        }
+        SendTarget::After { room, turn } => {
+            if !told::is_last(conn, DbId(room.0), DbId(turn.0)).await? {
+                return Err(Abort::With(SendOutcome::NotLast));
+            }
+            match enter(conn, send, DbId(room.0)).await? {
+                Some(row) => Ok((row, false)),
+                None => Err(Abort::With(not_entered(conn, DbId(room.0)).await?)),
+            }
+        }
     }
+}
+
+/// Takes the numbers for what a send stores; `None` when the room is gone or has ended.
+async fn enter(conn: &mut Conn, send: &NewSend, room: DbId) -> QueryResult<Option<RoomRow>> {
+    let told = i64::try_from(send.told.len()).unwrap_or(i64::MAX);
+    take_numbers(conn, room, 2 + told, 3 + told, send.now).await
+}
+
+async fn not_entered(conn: &mut Conn, room: DbId) -> QueryResult<SendOutcome> {
+    let ended = room_exists(conn, room).await?;
+    Ok(if ended { SendOutcome::RoomEnded } else { SendOutcome::RoomMissing })
 }
 
 /// Finds or opens a room by its name. Whoever opens it second waits at the insert for the first.
@@ -158,7 +185,7 @@ async fn enter_named(conn: &mut Conn, send: &NewSend, room: &NewRoom) -> Sending
         match super::rooms::by_name(conn, &name).await? {
             Some(found) if found.ended_at.is_some() => return Err(Abort::With(SendOutcome::RoomEnded)),
             Some(found) => {
-                if let Some(row) = take_numbers(conn, found.id, 2, 3, send.now).await? {
+                if let Some(row) = enter(conn, send, found.id).await? {
                     return Ok((row, opened));
                 }
             }
@@ -206,7 +233,7 @@ async fn enter_session(conn: &mut Conn, send: &NewSend, owner: UserId) -> QueryR
         .await
         .optional()?;
     match open {
-        Some(id) => take_numbers(conn, id, 2, 3, send.now).await,
+        Some(id) => enter(conn, send, id).await,
         None => Ok(None),
     }
 }
@@ -292,6 +319,7 @@ pub async fn insert_message(
     said: Said,
     seq: i64,
 ) -> QueryResult<MessageRow> {
+    let client_id = send.client_id.clone().filter(|_| matches!(said, Said::ByPerson(_)));
     let (id, role, content, status, metadata, snapshot) = match said {
         Said::ByPerson(snapshot) => {
             let (content, metadata) = (send.content.as_str(), send.metadata.clone());
@@ -311,6 +339,7 @@ pub async fn insert_message(
             messages::metadata.eq(DbJson(metadata)),
             messages::plc_uuid.eq(send.plc.as_ref().map(|plc| plc.0.clone())),
             messages::plc_snapshot.eq(snapshot),
+            messages::client_id.eq(client_id),
             messages::created_at.eq(DbTime(send.now)),
             messages::updated_at.eq(DbTime(send.now)),
         ))
@@ -346,7 +375,11 @@ pub async fn insert_turn(
                 turns::withdraw_on_failure.eq(send.withdraw_on_failure),
                 turns::created_at.eq(DbTime(send.now)),
             ),
-            (turns::lease_owner.eq(owner), turns::lease_until.eq(until)),
+            (
+                turns::lease_owner.eq(owner),
+                turns::lease_until.eq(until),
+                turns::options.eq(kept_options(&send.options)?),
+            ),
         ))
         .returning(TurnRow::as_returning())
         .prepared()
@@ -400,6 +433,14 @@ impl MessageStore for Store {
         self.write(move |conn| Box::pin(message_changes::add(conn, add))).await
     }
 
+    async fn tell(&self, new: NewTold) -> Result<TellOutcome, StoreError> {
+        self.write(move |conn| Box::pin(told::tell(conn, new))).await
+    }
+
+    async fn of_client(&self, room: RoomId, client_id: String) -> Result<Option<Message>, StoreError> {
+        self.read(move |conn| Box::pin(told::of_client(conn, room, client_id))).await
+    }
+
     async fn regenerate(&self, again: Regenerate) -> Result<SendOutcome, StoreError> {
         self.write(move |conn| Box::pin(message_changes::regenerate(conn, again))).await
     }
@@ -409,7 +450,7 @@ impl MessageStore for Store {
     }
 
     async fn find(&self, room: RoomId, message: MessageId) -> Result<Option<Message>, StoreError> {
-        self.read(move |conn| Box::pin(message_changes::find(conn, room, message))).await
+        self.look(move |conn| Box::pin(message_changes::find(conn, room, message))).await
     }
 
     async fn delete(&self, room: RoomId, message: MessageId, now: Timestamp) -> Result<bool, StoreError> {

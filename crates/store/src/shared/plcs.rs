@@ -380,7 +380,7 @@ impl PlcStore for Store {
     }
 
     async fn find(&self, uuid: PlcUuid) -> Result<Option<Plc>, StoreError> {
-        self.read(move |conn| Box::pin(async move { Ok(find(conn, &uuid).await?) })).await
+        self.look(move |conn| Box::pin(async move { Ok(find(conn, &uuid).await?) })).await
     }
 
     async fn list(&self, filter: PlcFilter, offset: i64, limit: i64) -> Result<PlcPage, StoreError> {

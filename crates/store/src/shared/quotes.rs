@@ -154,7 +154,7 @@ impl QuoteStore for Store {
     }
 
     async fn find(&self, id: i64) -> Result<Option<Quote>, StoreError> {
-        self.read(move |conn| {
+        self.look(move |conn| {
             Box::pin(async move {
                 let one = quotes::table.filter(quotes::number.eq(id)).select(QuoteRow::as_select());
                 let row: Option<QuoteRow> = one.first(conn).await.optional()?;

@@ -1,8 +1,9 @@
 //! Room events.
 
 use super::fragments::Prepare;
+use super::rooms::ROOMS_AT_ONCE;
 use super::{Conn, Db, Store};
-use crate::schema::room_events;
+use crate::schema::{room_events, rooms};
 use crate::types::{DbId, DbTime};
 use async_trait::async_trait;
 use diesel::prelude::*;
@@ -12,6 +13,7 @@ use maru_domain::error::StoreError;
 use maru_domain::events::ports::EventStore;
 use maru_domain::events::{RoomEvent, RoomEventKind};
 use maru_domain::ids::RoomId;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 #[derive(Queryable, Selectable)]
@@ -68,6 +70,26 @@ impl EventStore for Store {
                     Ok(RoomEvent { seq: row.seq, kind, subject: row.subject.0, at: row.at.0 })
                 });
                 Ok(events.collect::<Result<_, StoreError>>()?)
+            })
+        })
+        .await
+    }
+
+    async fn heads(&self, rooms: Vec<RoomId>) -> Result<HashMap<RoomId, i64>, StoreError> {
+        self.read(move |conn| {
+            Box::pin(async move {
+                let ids: Vec<DbId> = rooms.into_iter().map(|room| DbId(room.0)).collect();
+                let mut heads = HashMap::with_capacity(ids.len());
+                for ids in ids.chunks(ROOMS_AT_ONCE) {
+                    let rows: Vec<(DbId, i64)> = rooms::table
+                        .filter(rooms::id.eq_any(ids))
+                        .filter(rooms::deleted_at.is_null())
+                        .select((rooms::id, rooms::last_seq))
+                        .load(conn)
+                        .await?;
+                    heads.extend(rows.into_iter().map(|(room, seq)| (RoomId(room.0), seq)));
+                }
+                Ok(heads)
             })
         })
         .await

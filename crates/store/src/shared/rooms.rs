@@ -1,6 +1,6 @@
 //! Rooms.
 
-use super::fragments::{ActiveAt, ClientUser, OpenSession, Prepare, Unfinished};
+use super::fragments::{ActiveAt, ClientUser, Completion, OpenSession, Prepare, Unfinished};
 use super::idempotency::{Begun, Guarded, begin, note_room};
 use super::messages::MessageRow;
 use super::turns::TurnRow;
@@ -18,7 +18,9 @@ use maru_domain::ids::{RoomId, RoomRef, TurnId, UserId};
 use maru_domain::messages::Message;
 use maru_domain::once::{Once, OnceKey};
 use maru_domain::page::{Page, PageRequest};
-use maru_domain::rooms::ports::{Changed, Conversation, NewRoom, RoomChange, RoomKey, RoomName, RoomStore};
+use maru_domain::rooms::ports::{
+    Changed, Conversation, NewRoom, RoomChange, RoomKey, RoomName, RoomStore, Shelf,
+};
 use maru_domain::rooms::{Room, RoomKind, TurnPolicy};
 use maru_domain::turns::Turn;
 use std::collections::HashMap;
@@ -208,6 +210,63 @@ async fn page(
     Ok(Page::of(&request, items))
 }
 
+/// Rooms by number, in the words of the indexes.
+async fn numbered(
+    conn: &mut Conn,
+    shelf: Shelf,
+    request: PageRequest<i64>,
+) -> Result<Page<Room>, Abort<Page<Room>>> {
+    let (beyond, falling) = request.reading();
+    let mut rows = there!().limit(request.rows()).select(RoomRow::as_select()).into_boxed();
+    rows = match shelf {
+        Shelf::Owned(owner) => rows.filter(rooms::owner_id.eq(DbId(owner.0))),
+        Shelf::Ownerless(kind) => {
+            rows.filter(rooms::owner_id.is_null()).filter(rooms::kind.eq(kind.as_str()))
+        }
+    };
+    rows = if falling { rows.order(rooms::number.desc()) } else { rows.order(rooms::number.asc()) };
+    if let Some(number) = beyond {
+        rows = if falling {
+            rows.filter(rooms::number.lt(number))
+        } else {
+            rows.filter(rooms::number.gt(number))
+        };
+    }
+    let rows: Vec<RoomRow> = rows.load(conn).await?;
+    let items = rows.into_iter().map(Room::try_from).collect::<Result<_, _>>()?;
+    Ok(Page::of(&request, items))
+}
+
+/// Stored chat completions, in the words of the index.
+async fn completions(
+    conn: &mut Conn,
+    owner: UserId,
+    model: Option<String>,
+    request: PageRequest<i64>,
+) -> Result<Page<Room>, Abort<Page<Room>>> {
+    let (beyond, falling) = request.reading();
+    let mut rows = there!()
+        .filter(rooms::owner_id.eq(DbId(owner.0)))
+        .filter(Completion)
+        .limit(request.rows())
+        .select(RoomRow::as_select())
+        .into_boxed();
+    rows = if falling { rows.order(rooms::number.desc()) } else { rows.order(rooms::number.asc()) };
+    if let Some(model) = model {
+        rows = rows.filter(rooms::model.eq(model));
+    }
+    if let Some(number) = beyond {
+        rows = if falling {
+            rows.filter(rooms::number.lt(number))
+        } else {
+            rows.filter(rooms::number.gt(number))
+        };
+    }
+    let rows: Vec<RoomRow> = rows.load(conn).await?;
+    let items = rows.into_iter().map(Room::try_from).collect::<Result<_, _>>()?;
+    Ok(Page::of(&request, items))
+}
+
 async fn conversation(
     conn: &mut Conn,
     id: RoomId,
@@ -225,7 +284,7 @@ async fn conversation(
 }
 
 /// How many rooms one statement names; SQLite takes 32,766 values at most.
-const ROOMS_AT_ONCE: usize = 1_000;
+pub(super) const ROOMS_AT_ONCE: usize = 1_000;
 
 async fn conversations(
     conn: &mut Conn,
@@ -332,12 +391,25 @@ impl RoomStore for Store {
         self.read(move |conn| Box::pin(page(conn, owner, request))).await
     }
 
+    async fn numbered(&self, shelf: Shelf, request: PageRequest<i64>) -> Result<Page<Room>, StoreError> {
+        self.read(move |conn| Box::pin(numbered(conn, shelf, request))).await
+    }
+
+    async fn completions(
+        &self,
+        owner: UserId,
+        model: Option<String>,
+        request: PageRequest<i64>,
+    ) -> Result<Page<Room>, StoreError> {
+        self.read(move |conn| Box::pin(completions(conn, owner, model, request))).await
+    }
+
     async fn change(&self, new: RoomChange) -> Result<Option<Changed>, StoreError> {
         self.write(move |conn| Box::pin(room_changes::change(conn, new))).await
     }
 
     async fn find(&self, room: RoomRef) -> Result<Option<Room>, StoreError> {
-        self.read(move |conn| {
+        self.look(move |conn| {
             Box::pin(async move {
                 let row: Option<RoomRow> = match room {
                     RoomRef::Id(id) => by_id(conn, id).await?,
@@ -353,7 +425,7 @@ impl RoomStore for Store {
     }
 
     async fn named(&self, name: RoomName) -> Result<Option<Room>, StoreError> {
-        self.read(move |conn| {
+        self.look(move |conn| {
             Box::pin(async move { Ok(by_name(conn, &name).await?.map(Room::try_from).transpose()?) })
         })
         .await

@@ -16,6 +16,7 @@ use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
 use maru_domain::ids::{SessionId, UserId};
 use maru_domain::once::{Once, OnceKey};
+use maru_domain::page::{Page, PageRequest};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sessions, check_for_backend(Db))]
@@ -88,6 +89,28 @@ async fn open(
     Ok(Once::Done(insert(conn, user, session).await?))
 }
 
+async fn page(
+    conn: &mut Conn,
+    user: UserId,
+    now: Timestamp,
+    request: PageRequest<SessionId>,
+) -> Result<Page<Session>, Abort<Page<Session>>> {
+    let (beyond, falling) = request.reading();
+    let mut rows = sessions::table
+        .filter(sessions::user_id.eq(DbId(user.0)))
+        .filter(sessions::revoked_at.is_null())
+        .filter(sessions::expires_at.gt(DbTime(now)))
+        .limit(request.rows())
+        .select(SessionRow::as_select())
+        .into_boxed();
+    rows = if falling { rows.order(sessions::id.desc()) } else { rows.order(sessions::id.asc()) };
+    if let Some(id) = beyond.map(|id| DbId(id.0)) {
+        rows = if falling { rows.filter(sessions::id.lt(id)) } else { rows.filter(sessions::id.gt(id)) };
+    }
+    let rows: Vec<SessionRow> = rows.load(conn).await?;
+    Ok(Page::of(&request, rows.into_iter().map(Session::from).collect()))
+}
+
 #[async_trait]
 impl SessionStore for Store {
     async fn open(
@@ -100,7 +123,7 @@ impl SessionStore for Store {
     }
 
     async fn identify(&self, id: SessionId) -> Result<Option<(Session, User)>, StoreError> {
-        self.read(move |conn| Box::pin(async move { Ok(with_user(conn, Some(id)).await?) })).await
+        self.look(move |conn| Box::pin(async move { Ok(with_user(conn, Some(id)).await?) })).await
     }
 
     async fn touch(&self, id: SessionId, now: Timestamp) -> Result<(), StoreError> {
@@ -117,21 +140,13 @@ impl SessionStore for Store {
         .await
     }
 
-    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
-        self.read(move |conn| {
-            Box::pin(async move {
-                let rows: Vec<SessionRow> = sessions::table
-                    .filter(sessions::user_id.eq(DbId(user.0)))
-                    .filter(sessions::revoked_at.is_null())
-                    .filter(sessions::expires_at.gt(DbTime(now)))
-                    .order((sessions::created_at.desc(), sessions::id.desc()))
-                    .select(SessionRow::as_select())
-                    .load(conn)
-                    .await?;
-                Ok(rows.into_iter().map(Session::from).collect())
-            })
-        })
-        .await
+    async fn page(
+        &self,
+        user: UserId,
+        now: Timestamp,
+        request: PageRequest<SessionId>,
+    ) -> Result<Page<Session>, StoreError> {
+        self.read(move |conn| Box::pin(page(conn, user, now, request))).await
     }
 
     async fn revoke(&self, user: UserId, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {

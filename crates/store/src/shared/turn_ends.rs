@@ -15,8 +15,11 @@ use maru_domain::clock::Timestamp;
 use maru_domain::events::RoomEventKind;
 use maru_domain::ids::TurnId;
 use maru_domain::rooms::RoomKind;
-use maru_domain::turns::ports::{Checkpoint, Ended, Ending, Written};
+use maru_domain::turns::ports::{Checkpoint, Ended, Ending, Finish, Written};
 use maru_domain::turns::{Turn, TurnStatus, TurnView};
+
+/// How many messages one statement names; SQLite takes 32,766 values at most.
+const MESSAGES_AT_ONCE: usize = 1_000;
 
 /// The room of a turn, with its counters raised.
 #[derive(Queryable, Selectable)]
@@ -112,6 +115,7 @@ pub async fn finish(conn: &mut Conn, ending: Ending) -> Result<Option<Ended>, Ab
         turns::lease_owner.eq(None::<String>),
         turns::lease_until.eq(None::<DbTime>),
         turns::finished_at.eq(Some(DbTime(ending.now))),
+        turns::finish.eq(ending.finish.map(Finish::as_str)),
     ))
     .returning(TurnRow::as_returning())
     .prepared()
@@ -146,32 +150,61 @@ async fn withdraw(
     turn: Turn,
     now: Timestamp,
 ) -> Result<Option<Ended>, Abort<Option<Ended>>> {
-    let both = [DbId(turn.message_id.0), DbId(turn.reply_id.0)];
-    diesel::delete(messages::table.filter(messages::id.eq_any(both))).execute(conn).await?;
-    diesel::delete(turns::table.filter(turns::id.eq(DbId(turn.id.0)))).execute(conn).await?;
     super::idempotency::forget_turn(conn, DbId(turn.id.0)).await?;
-    let ended = Ended {
-        turn,
-        room_version: room.version,
-        last_seq: room.last_seq,
-        queued: is_queued(conn, room.id).await?,
-    };
-    // A session begins with a message: when no other is left, it was opened by this one or by one taken back before.
-    if room.kind == RoomKind::Session.as_str() && room.message_count == 2 {
-        diesel::delete(rooms::table.filter(rooms::id.eq(room.id))).execute(conn).await?;
-        return Ok(Some(ended));
-    }
-    diesel::update(rooms::table.filter(rooms::id.eq(room.id)))
-        .set(rooms::message_count.eq(rooms::message_count - 2))
-        .prepared()
-        .execute(conn)
+    // The end of a turn has taken two numbers for its events already.
+    let last_seq = take_away(conn, &room, &turn, 2, now).await?;
+    let queued = is_queued(conn, room.id).await?;
+    Ok(Some(Ended { turn, room_version: room.version, last_seq, queued }))
+}
+
+/// Takes a turn away with its messages, those told along with it, and the room that it opened when
+/// nothing else is left there. `numbers` are taken for its events already; answers the last one.
+async fn take_away(
+    conn: &mut Conn,
+    room: &LockedRoom,
+    turn: &Turn,
+    numbers: i64,
+    now: Timestamp,
+) -> QueryResult<i64> {
+    let own = messages::seq.between(turn.position - turn.options.past, turn.position);
+    let told: Vec<DbId> = messages::table
+        .filter(messages::room_id.eq(room.id))
+        .filter(messages::deleted_at.is_null())
+        .filter(own.or(messages::id.eq(DbId(turn.reply_id.0))))
+        .order(messages::seq.asc())
+        .select(messages::id)
+        .load(conn)
         .await?;
-    let events = [
-        (RoomEventKind::MessageDeleted, ended.turn.message_id.0),
-        (RoomEventKind::MessageDeleted, ended.turn.reply_id.0),
-    ];
-    super::room_events::append(conn, room.id, room.last_seq, now, &events).await?;
-    Ok(Some(ended))
+    diesel::delete(turns::table.filter(turns::id.eq(DbId(turn.id.0)))).execute(conn).await?;
+    let count = i64::try_from(told.len()).unwrap_or(i64::MAX);
+    // A session begins with a message: when no other is left, it was opened by this one or by one taken back before.
+    let opened = room.kind == RoomKind::Session.as_str() || turn.options.opened;
+    if opened && room.message_count == count {
+        diesel::delete(rooms::table.filter(rooms::id.eq(room.id))).execute(conn).await?;
+        return Ok(room.last_seq);
+    }
+    for ids in told.chunks(MESSAGES_AT_ONCE) {
+        diesel::delete(messages::table.filter(messages::id.eq_any(ids))).execute(conn).await?;
+    }
+    let last_seq: i64 = diesel::update(rooms::table.filter(rooms::id.eq(room.id)))
+        .set((
+            rooms::message_count.eq(rooms::message_count - count),
+            rooms::last_seq.eq(rooms::last_seq + (count - numbers)),
+        ))
+        .returning(rooms::last_seq)
+        .prepared()
+        .get_result(conn)
+        .await?;
+    let events: Vec<_> = told.iter().map(|id| (RoomEventKind::MessageDeleted, id.0)).collect();
+    super::room_events::append(conn, room.id, last_seq, now, &events).await?;
+    Ok(last_seq)
+}
+
+pub async fn delete(conn: &mut Conn, turn: TurnId, now: Timestamp) -> Result<bool, Abort<bool>> {
+    let Some(room) = lock_room(conn, turn, 0, now).await? else { return Ok(false) };
+    let Some(view) = view_of(conn, turn).await? else { return Err(Abort::With(false)) };
+    take_away(conn, &room, &view.turn, 0, now).await?;
+    Ok(true)
 }
 
 type View = Option<TurnView>;
@@ -223,6 +256,7 @@ async fn cancel(conn: &mut Conn, turn: TurnId, fence: i64, now: Timestamp) -> Re
         usage: None,
         error: None,
         quote: None,
+        finish: None,
         withdraw: false,
         now,
     };

@@ -14,9 +14,9 @@ use maru_domain::error::StoreError;
 use maru_domain::ids::{InstanceId, MessageId, RoomId, TurnId};
 use maru_domain::messages::Role;
 use maru_domain::rooms::RoomKind;
-use maru_domain::turns::ports::{Checkpoint, Claimed, Ended, Ending, Lease, TurnStore, Written};
+use maru_domain::turns::ports::{Checkpoint, Claimed, Ended, Ending, Finish, Lease, TurnStore, Written};
 use maru_domain::turns::{
-    PromptMessage, PromptSource, QuoteThread, Turn, TurnError, TurnStatus, TurnView, Usage,
+    PromptMessage, PromptSource, QuoteThread, Turn, TurnError, TurnOptions, TurnStatus, TurnView, Usage,
 };
 
 #[derive(Queryable, Selectable)]
@@ -39,6 +39,8 @@ pub struct TurnRow {
     withdraw_on_failure: bool,
     created_at: DbTime,
     finished_at: Option<DbTime>,
+    options: DbJson,
+    finish: Option<String>,
 }
 
 impl TryFrom<TurnRow> for Turn {
@@ -65,8 +67,21 @@ impl TryFrom<TurnRow> for Turn {
             withdraw_on_failure: row.withdraw_on_failure,
             created_at: row.created_at.0,
             finished_at: row.finished_at.map(|at| at.0),
+            options: options_of(row.options)?,
+            finish: row.finish.as_deref().and_then(Finish::parse),
         })
     }
+}
+
+/// What was asked of a turn.
+pub fn options_of(json: DbJson) -> Result<TurnOptions, StoreError> {
+    serde_json::from_value(json.0.into()).map_err(|error| StoreError::Internal(error.into()))
+}
+
+/// What was asked of a turn, as it is stored.
+pub fn kept_options(options: &TurnOptions) -> QueryResult<DbJson> {
+    let object = serde_json::to_string(options).and_then(|text| serde_json::from_str(&text));
+    object.map(DbJson).map_err(|error| diesel::result::Error::SerializationError(error.into()))
 }
 
 pub async fn view_of(conn: &mut Conn, turn: TurnId) -> Result<Option<TurnView>, StoreError> {
@@ -143,8 +158,8 @@ async fn claim(
 }
 
 type Source = Option<PromptSource>;
-/// Room, position, the turn's model; the room's model, prompt, kind and public id.
-type Past = (DbId, i64, Option<String>, Option<String>, String, String, Option<String>);
+/// Room, position, the turn's model and options; the room's model, prompt, kind and public id.
+type Past = (DbId, i64, Option<String>, DbJson, Option<String>, String, String, Option<String>);
 
 async fn prompt(conn: &mut Conn, turn: TurnId, max_messages: i64) -> Result<Source, Abort<Source>> {
     let found: Option<Past> = turns::table
@@ -154,6 +169,7 @@ async fn prompt(conn: &mut Conn, turn: TurnId, max_messages: i64) -> Result<Sour
             turns::room_id,
             turns::position,
             turns::model,
+            turns::options,
             rooms::model,
             rooms::system_prompt,
             rooms::kind,
@@ -162,7 +178,8 @@ async fn prompt(conn: &mut Conn, turn: TurnId, max_messages: i64) -> Result<Sour
         .first(conn)
         .await
         .optional()?;
-    let Some((room, position, turn_model, room_model, system_prompt, kind, public_id)) = found else {
+    let Some((room, position, turn_model, options, room_model, system_prompt, kind, public_id)) = found
+    else {
         return Ok(None);
     };
     // Cancelled turns are left out of what the model is told (contract §4.3), empty replies too.
@@ -195,6 +212,7 @@ async fn prompt(conn: &mut Conn, turn: TurnId, max_messages: i64) -> Result<Sour
         model: turn_model.or(room_model),
         messages: messages.collect::<Result<_, StoreError>>()?,
         thread,
+        options: options_of(options)?,
     }))
 }
 
@@ -213,7 +231,30 @@ async fn said_until(conn: &mut Conn, room: DbId, position: i64) -> QueryResult<V
 #[async_trait]
 impl TurnStore for Store {
     async fn find(&self, turn: TurnId) -> Result<Option<TurnView>, StoreError> {
-        self.read(move |conn| Box::pin(async move { Ok(view_of(conn, turn).await?) })).await
+        self.look(move |conn| Box::pin(async move { Ok(view_of(conn, turn).await?) })).await
+    }
+
+    async fn first(&self, room: RoomId) -> Result<Option<TurnView>, StoreError> {
+        self.snapshot(move |conn| {
+            Box::pin(async move {
+                let first: Option<DbId> = turns::table
+                    .filter(turns::room_id.eq(DbId(room.0)))
+                    .order(turns::position.asc())
+                    .select(turns::id)
+                    .first(conn)
+                    .await
+                    .optional()?;
+                match first {
+                    Some(turn) => Ok(view_of(conn, TurnId(turn.0)).await?),
+                    None => Ok(None),
+                }
+            })
+        })
+        .await
+    }
+
+    async fn delete(&self, turn: TurnId, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(move |conn| Box::pin(turn_ends::delete(conn, turn, now))).await
     }
 
     async fn claim(

@@ -108,7 +108,7 @@ impl UserStore for Store {
     }
 
     async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.read(move |conn| {
+        self.look(move |conn| {
             Box::pin(async move {
                 let found: Option<UserRow> = users::table
                     .filter(users::id.eq(DbId(id.0)))

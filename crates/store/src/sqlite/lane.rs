@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use maru_domain::error::{BoxError, StoreError};
 use std::panic::AssertUnwindSafe;
+use std::sync::{Mutex, MutexGuard};
 use tokio::sync::{mpsc, oneshot};
 
 /// Runs a query where it stands: the lane's thread may block.
@@ -172,6 +173,53 @@ impl Thread {
         match &mut self.conn {
             Some(conn) => Ok(conn),
             empty => Ok(empty.insert((self.open)()?)),
+        }
+    }
+}
+
+/// A connection that whoever asks uses on his own thread, one at a time.
+pub struct Look(Mutex<LookConn>);
+
+struct LookConn {
+    conn: Option<Conn>,
+    open: Open,
+}
+
+impl Look {
+    /// The connection is opened when it is first used.
+    pub fn new(open: Open) -> Self {
+        Self(Mutex::new(LookConn { conn: None, open }))
+    }
+
+    /// The connection, if nobody else has it now.
+    pub fn free(&self) -> Option<Looking<'_>> {
+        self.0.try_lock().ok().map(Looking)
+    }
+}
+
+/// A connection that nobody else has now.
+pub struct Looking<'a>(MutexGuard<'a, LookConn>);
+
+impl Looking<'_> {
+    /// Runs `work` here and now.
+    pub fn run<T>(
+        mut self,
+        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>>,
+    ) -> Result<T, StoreError> {
+        // Out of its place while it is used: after a panic it is not trusted again.
+        let mut conn = match self.0.conn.take() {
+            Some(conn) => conn,
+            None => (self.0.open)()?,
+        };
+        match now(AssertUnwindSafe(work(&mut conn)).catch_unwind()) {
+            Err(_) => Err(StoreError::Internal(PANICKED.into())),
+            Ok(done) => {
+                self.0.conn = Some(conn);
+                match done {
+                    Ok(value) | Err(Abort::With(value)) => Ok(value),
+                    Err(Abort::Error(error)) => Err(error),
+                }
+            }
         }
     }
 }

@@ -291,6 +291,25 @@ async fn a_store_that_cannot_write_says_so_until_it_can() {
 }
 
 #[tokio::test]
+async fn a_look_sees_what_was_just_written_and_outlives_a_panic() {
+    let opened = opened(Durability::Full);
+    let store = &opened.store;
+    for written in 1..=20 {
+        keep(store, format!("key {written}")).await.unwrap();
+        assert_eq!(store.look(count).await.unwrap(), written);
+    }
+    let panics = store.look(|_| Box::pin(async { if true { panic!("a query") } else { Ok(()) } })).await;
+    assert!(matches!(panics, Err(StoreError::Internal(_))), "{panics:?}");
+    assert_eq!(store.look(count).await.unwrap(), 20);
+    let writes = store.look(|conn| Box::pin(async { insert(conn, "by a look").await })).await;
+    assert!(writes.is_err(), "{writes:?}");
+    // With every connection in use the readers do it.
+    let taken: Vec<_> = store.looks.iter().map(|look| look.free().unwrap()).collect();
+    assert_eq!(store.look(count).await.unwrap(), 20);
+    drop(taken);
+}
+
+#[tokio::test]
 async fn a_full_database_refuses_and_goes_on_when_there_is_room() {
     let opened = opened(Durability::Full);
     let path = opened.path.clone();
@@ -304,6 +323,7 @@ async fn a_full_database_refuses_and_goes_on_when_there_is_room() {
         }),
     );
     let store = Arc::new(Store {
+        looks: Vec::new(),
         writer: writer.unwrap(),
         readers: Vec::new(),
         next_reader: AtomicUsize::new(0),

@@ -3,11 +3,15 @@
 #[cfg(test)]
 mod catalog;
 #[cfg(test)]
+mod files;
+#[cfg(test)]
 mod open;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod sqlite;
+#[cfg(test)]
+mod transfer;
 
 #[cfg(test)]
 mod on_sqlite {

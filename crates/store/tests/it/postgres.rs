@@ -10,8 +10,9 @@ use maru_domain::once::Once;
 use maru_domain::services::StorePorts;
 use maru_store::{Durability, Location, Store};
 use maru_testkit::contracts::durable::{once, patiently, room, send_to, sent, sent_again, sound};
+use maru_testkit::proxy::{Proxy, Weather};
 use maru_testkit::throwaway::{Database, Postgres};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio_postgres::{Client, NoTls};
 
@@ -139,6 +140,66 @@ async fn a_connection_that_is_cut_in_its_commit_is_told_as_unknown() {
     let first = sent(&opened.ports, keyed(room, "a")).await;
     assert_eq!(sent_again(&opened.ports, keyed(room, "a")).await.message.id, first.message.id);
     assert_eq!(sound(&opened.ports, room).await.messages.len(), 2);
+}
+
+/// As one that waits for a synchronous standby which is gone: PostgreSQL itself would call it done when
+/// the statement's time is over, although no standby has it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_takes_too_long_is_told_as_unknown() {
+    let opened = opened().await;
+    let room = room(&opened.ports).await.id;
+    opened
+        .sql(
+            "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN PERFORM pg_sleep(4.5); RETURN NULL; END $$; \
+             CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON turns DEFERRABLE INITIALLY DEFERRED \
+             FOR EACH ROW EXECUTE FUNCTION linger()",
+        )
+        .await;
+    assert!(!opened.refused(keyed(room, "a")).await, "nobody can know what becomes of it");
+    opened.until(0, "AND query = 'COMMIT' AND state = 'active'").await;
+    opened.sql("DROP TRIGGER linger ON turns").await;
+    let first = sent_again(&opened.ports, keyed(room, "a")).await;
+    assert_eq!((first.message.seq, sound(&opened.ports, room).await.messages.len()), (1, 2));
+}
+
+/// A server that hangs closes nothing: calls that wait are given up, later ones are not even tried, and
+/// one question brings all back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_hangs_is_given_up_in_time_and_found_again() {
+    let database = Postgres::shared().await.database().await;
+    let (server, name) = database.url.rsplit_once('/').unwrap();
+    let proxy = Proxy::before(server.rsplit_once('@').unwrap().1.parse().unwrap());
+    let Store { ports, .. } =
+        open(&Location::Postgres(format!("postgres://postgres@{}/{name}", proxy.address()))).await;
+    let opened = Opened { ports, database };
+    let room = room(&opened.ports).await.id;
+    proxy.weather(Weather::Blackhole);
+    let began = Instant::now();
+    // More than there are connections.
+    let mut calls = JoinSet::new();
+    for number in 0..40 {
+        let (messages, send) = (opened.ports.messages.clone(), keyed(room, &format!("{number}")));
+        calls.spawn(async move { messages.send(send).await });
+    }
+    for call in calls.join_all().await {
+        assert!(matches!(call, Err(StoreError::Unavailable { .. })), "{call:?}");
+    }
+    assert!(began.elapsed() <= Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(opened.refused(keyed(room, "later")).await, "not even tried");
+    proxy.weather(Weather::Fair);
+    let back = Instant::now();
+    while let Err(error) = opened.ports.messages.send(keyed(room, "next")).await {
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
+        assert!(back.elapsed() <= Duration::from_secs(5), "{:?}", back.elapsed());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // What was swallowed may have arrived since: each key counts once all the same.
+    for number in 0..40 {
+        let messages = opened.ports.messages.clone();
+        patiently(|| messages.send(keyed(room, &format!("{number}")))).await.unwrap();
+    }
+    assert_eq!(sound(&opened.ports, room).await.messages.len(), 82);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

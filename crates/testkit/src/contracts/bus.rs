@@ -24,8 +24,17 @@ macro_rules! bus_contract {
 
 type Heard = BoxStream<'static, Notice>;
 
-/// Said until the listener is there: a subscription over a network takes a moment.
-const PROBE: Notice = Notice::Cancel(TurnId(Uuid::nil()));
+/// Said until the listener is there: a subscription over a network takes a moment. Each has a number of its own, so
+/// that a listener who hears it has heard everything that was told before.
+fn probe(number: u128) -> Notice {
+    cancel(PROBES + number)
+}
+
+const PROBES: u128 = 1 << 100;
+
+fn is_probe(notice: &Notice) -> bool {
+    matches!(notice, Notice::Cancel(turn) if turn.0.as_u128() >= PROBES) || *notice == Notice::Missed
+}
 
 fn room(seq: i64) -> Notice {
     Notice::Room { room: RoomId(Uuid::from_u128(7)), seq }
@@ -38,9 +47,10 @@ fn cancel(turn: u128) -> Notice {
 async fn listener(bus: &impl Bus) -> Heard {
     let mut heard = bus.listen();
     let attached = async {
-        loop {
-            bus.publish(PROBE).await;
-            if tokio::time::timeout(Duration::from_millis(20), heard.next()).await.is_ok() {
+        for number in fastrand::u128(0..1 << 64).. {
+            bus.publish(probe(number)).await;
+            let is_heard = async { while heard.next().await != Some(probe(number)) {} };
+            if tokio::time::timeout(Duration::from_millis(20), is_heard).await.is_ok() {
                 return;
             }
         }
@@ -53,7 +63,7 @@ async fn next(heard: &mut Heard) -> Option<Notice> {
     let told = async {
         loop {
             match heard.next().await {
-                Some(PROBE) => {}
+                Some(notice) if is_probe(&notice) => {}
                 other => return other,
             }
         }

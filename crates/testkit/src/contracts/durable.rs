@@ -1,22 +1,23 @@
 //! What the suites of the durable ports share: a store of one's own, and things to put into it.
 
 use maru_domain::accounts::ports::{NewSession, NewUser};
-use maru_domain::accounts::{Session, User};
+use maru_domain::accounts::{ApiKey, Session, User};
 use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
 use maru_domain::events::{RoomEvent, RoomEventKind};
 use maru_domain::ids::{InstanceId, MessageId, RoomId, RoomRef, SessionId, TurnId, UserId};
 use maru_domain::messages::ports::{NewSend, SendOutcome, SendTarget, Sent};
 use maru_domain::once::{Once, OnceKey};
+use maru_domain::page::{MAX_LIMIT, Order, PageRequest, Part};
 use maru_domain::rooms::ports::{Conversation, NewRoom};
 use maru_domain::rooms::{Room, RoomKind, TurnPolicy};
 use maru_domain::services::StorePorts;
 use maru_domain::turns::ports::{Checkpoint, Claimed, Ended, Ending, Lease, Written};
-use maru_domain::turns::{Turn, TurnStatus, TurnView};
+use maru_domain::turns::{Turn, TurnOptions, TurnStatus, TurnView};
 use serde_json::Map;
 use std::any::Any;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{self, AtomicU64};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -41,6 +42,9 @@ macro_rules! store_contract {
         }
         mod turns {
             $crate::turns_contract!($new);
+        }
+        mod upkeep {
+            $crate::upkeep_contract!($new);
         }
         mod quotes {
             $crate::quotes_contract!($new);
@@ -99,7 +103,7 @@ pub fn micros(micros: i64) -> Timestamp {
 #[must_use]
 pub fn id() -> Uuid {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    let next = u128::from(NEXT.fetch_add(1, Ordering::Relaxed));
+    let next = u128::from(NEXT.fetch_add(1, atomic::Ordering::Relaxed));
     Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0000 | next)
 }
 
@@ -176,6 +180,9 @@ pub fn send_to(room: RoomId, content: &str) -> NewSend {
         withdraw_on_failure: false,
         queue_limit: 20,
         lease: lease("one", LONG),
+        told: Vec::new(),
+        client_id: None,
+        options: TurnOptions::default(),
         once: None,
         now: at(10),
     }
@@ -199,6 +206,7 @@ pub fn ending(turn: &Turn, status: TurnStatus, text: &str) -> Ending {
         usage: None,
         error: None,
         quote: None,
+        finish: None,
         withdraw: false,
         now: at(20),
     }
@@ -286,6 +294,20 @@ pub async fn user(store: &StorePorts, name: &str) -> User {
 /// Makes a session.
 pub async fn session(store: &StorePorts, user: &User, from: i64) -> Session {
     done(store.sessions.open(user.id, new_session(from), None).await)
+}
+
+/// A user's live sessions, newest first; at most a page of them.
+pub async fn sessions_of(store: &StorePorts, user: UserId, now: Timestamp) -> Vec<Session> {
+    ok(store.sessions.page(user, now, newest_first()).await).items
+}
+
+/// A user's keys, newest first; at most a page of them.
+pub async fn keys_of(store: &StorePorts, user: UserId) -> Vec<ApiKey> {
+    ok(store.keys.page(user, newest_first()).await).items
+}
+
+fn newest_first<K>() -> PageRequest<K> {
+    PageRequest { limit: MAX_LIMIT, order: Order::Descending, part: Part::Start }
 }
 
 /// Opens a room, which must succeed.

@@ -34,7 +34,9 @@ fn user(number: u128) -> UserId {
 }
 
 fn session(number: u128) -> Credential {
-    Credential::Session(SessionId(Uuid::from_u128(number)))
+    let mut hash = [0; 32];
+    hash[..16].copy_from_slice(Uuid::from_u128(number).as_bytes());
+    Credential(hash)
 }
 
 fn identity(number: u128, expires_at: Option<Timestamp>) -> Identity {
@@ -56,9 +58,7 @@ fn known(cache: &impl IdentityCache, credential: &Credential) -> Option<String> 
 /// Sessions and keys, each its own; the last put counts.
 pub async fn what_was_put_is_known<C: IdentityCache>(new: impl AsyncFnOnce(Arc<HandClock>) -> C) {
     let cache = new(HandClock::new()).await;
-    let mut bytes = [0; 32];
-    bytes[..16].copy_from_slice(Uuid::from_u128(1).as_bytes());
-    let key = Credential::Key(bytes);
+    let key = Credential([7; 32]);
     assert_eq!(known(&cache, &session(1)), None);
     cache.put(session(1), identity(1, None));
     assert_eq!(known(&cache, &session(1)).as_deref(), Some("user1"));

@@ -1,10 +1,13 @@
 //! The contract of [`KeyStore`](maru_domain::accounts::ports::KeyStore).
 
-use super::durable::{TestStore, at, conflict, done, id, ok, once, other_body, replayed, there, user};
+use super::durable::{
+    TestStore, at, conflict, done, id, keys_of, ok, once, other_body, replayed, there, user,
+};
 use maru_domain::accounts::User;
 use maru_domain::accounts::ports::NewKey;
 use maru_domain::ids::{KeyId, UserId};
 use maru_domain::once::Once;
+use maru_domain::page::{Order, PageRequest, Part};
 
 /// Names the tests of API keys for an expression that opens an empty [`TestStore`].
 #[macro_export]
@@ -53,7 +56,7 @@ pub async fn a_hash_is_taken_once(store: TestStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
     done(store.keys.create(new_key(&ann, 1, 0), None).await);
     assert_eq!(conflict(store.keys.create(new_key(&bob, 1, 0), None).await), "api_keys_hash_key");
-    assert_eq!(ok(store.keys.list(bob.id).await), []);
+    assert_eq!(keys_of(&store, bob.id).await, []);
     assert!(store.keys.create(NewKey { user_id: UserId(id()), ..new_key(&ann, 2, 0) }, None).await.is_err());
 }
 
@@ -61,15 +64,23 @@ pub async fn a_hash_is_taken_once(store: TestStore) {
 pub async fn keys_are_listed_newest_first(store: TestStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
     done(store.keys.create(new_key(&bob, 9, 5), None).await);
-    let mut keys = Vec::new();
-    for (hash, made) in [(1, 0), (2, 7), (3, 3), (4, 3)] {
-        keys.push(done(store.keys.create(new_key(&ann, hash, made), None).await));
-    }
     let expired = NewKey { expires_at: Some(at(-9)), ..new_key(&ann, 5, -10) };
-    let expired = done(store.keys.create(expired, None).await);
-    assert!(ok(store.keys.revoke(ann.id, keys[0].id, at(9)).await));
-    let [_, newest, one, twin] = &keys[..] else { panic!("four keys") };
-    assert_eq!(ok(store.keys.list(ann.id).await), [newest.clone(), twin.clone(), one.clone(), expired]);
+    let mut keys = vec![done(store.keys.create(expired, None).await)];
+    for hash in 1..=4 {
+        keys.push(done(store.keys.create(new_key(&ann, hash, 3), None).await));
+    }
+    assert!(ok(store.keys.revoke(ann.id, keys.remove(2).id, at(9)).await));
+    keys.reverse();
+    assert_eq!(keys_of(&store, ann.id).await, keys);
+    let page = |part| store.keys.page(ann.id, PageRequest { limit: 2, order: Order::Descending, part });
+    for (part, items, has_more) in [
+        (Part::Start, &keys[..2], true),
+        (Part::After(keys[1].id), &keys[2..], false),
+        (Part::Before(keys[3].id), &keys[1..3], true),
+    ] {
+        let found = ok(page(part).await);
+        assert_eq!((&found.items[..], found.has_more), (items, has_more), "{part:?}");
+    }
 }
 
 /// The first end stands.
@@ -100,5 +111,5 @@ pub async fn a_key_made_twice_under_a_key_is_one(store: TestStore) {
     assert_eq!(again, first);
     let reused = ok(store.keys.create(new_key(&ann, 3, 0), Some(other_body(&once("make")))).await);
     assert_eq!(reused, Once::KeyReused);
-    assert_eq!(ok(store.keys.list(ann.id).await), [first]);
+    assert_eq!(keys_of(&store, ann.id).await, [first]);
 }

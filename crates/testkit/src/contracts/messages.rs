@@ -7,6 +7,7 @@ mod policy;
 mod send;
 mod session;
 mod storm;
+mod told;
 
 pub use changes::*;
 pub use edit::*;
@@ -15,6 +16,7 @@ pub use policy::*;
 pub use send::*;
 pub use session::*;
 pub use storm::*;
+pub use told::*;
 
 /// Names the tests of messages for an expression that opens an empty [`TestStore`](super::durable::TestStore).
 #[macro_export]
@@ -57,6 +59,13 @@ macro_rules! messages_contract {
             a_new_reply_under_a_key_is_made_once,
             a_new_reply_for_nothing_leaves_no_trace,
             a_replay_does_not_bring_a_deleted_message_back,
+            what_was_said_elsewhere_is_told,
+            telling_twice_under_a_key_stores_one,
+            what_cannot_be_told_leaves_no_trace,
+            a_message_may_bring_its_past,
+            a_send_goes_on_from_the_last_turn_only,
+            one_of_many_goes_on_from_a_turn,
+            an_id_of_the_clients_names_one_message,
             four_thousand_sends_of_two_thousand_keys,
         );
     };

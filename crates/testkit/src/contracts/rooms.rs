@@ -39,6 +39,7 @@ macro_rules! rooms_contract {
             a_room_that_is_refused_keeps_no_key,
             rooms_are_paged_by_activity_both_ways,
             a_cursor_outlives_its_room,
+            rooms_on_a_shelf_are_paged_by_number,
             a_change_touches_the_named_fields_only,
             another_prompt_clears_the_messages,
             clearing_leaves_an_empty_room,

@@ -1,10 +1,12 @@
 //! The contract of [`SessionStore`](maru_domain::accounts::ports::SessionStore).
 
 use super::durable::{
-    TestStore, at, done, id, new_session, ok, once, other_body, patiently, replayed, session, there, user,
+    TestStore, at, done, id, new_session, ok, once, other_body, patiently, replayed, session, sessions_of,
+    there, user,
 };
 use maru_domain::ids::SessionId;
 use maru_domain::once::Once;
+use maru_domain::page::{Order, PageRequest, Part};
 use std::collections::HashSet;
 use tokio::task::JoinSet;
 
@@ -15,6 +17,7 @@ macro_rules! sessions_contract {
         $crate::contract_tests!(sessions, $new =>
             a_session_is_known_with_its_user,
             the_live_ones_are_listed_newest_first,
+            sessions_have_pages,
             opening_twice_under_a_key_opens_one,
             opening_at_once_under_a_key_opens_one,
             a_replay_tells_that_the_session_has_ended,
@@ -47,10 +50,32 @@ pub async fn the_live_ones_are_listed_newest_first(store: TestStore) {
         (session(&store, &ann, 2).await, session(&store, &ann, 2).await, session(&store, &ann, 3).await);
     assert!(ok(store.sessions.revoke(ann.id, ended.id, at(4)).await));
     let all = [new.clone(), twin.clone(), middle.clone(), old.clone()];
-    assert_eq!(ok(store.sessions.list(ann.id, at(4)).await), all);
+    assert_eq!(sessions_of(&store, ann.id, at(4)).await, all);
     let live = [new, twin, middle];
-    assert_eq!(ok(store.sessions.list(ann.id, old.expires_at).await), live, "it ends at that instant");
-    assert_eq!(ok(store.sessions.list(ann.id, at(9_999)).await), []);
+    assert_eq!(sessions_of(&store, ann.id, old.expires_at).await, live, "it ends at that instant");
+    assert_eq!(sessions_of(&store, ann.id, at(9_999)).await, []);
+}
+
+/// Both ways, in both orders.
+pub async fn sessions_have_pages(store: TestStore) {
+    let ann = user(&store, "ann").await;
+    let mut all = Vec::new();
+    for second in 0..5 {
+        all.push(session(&store, &ann, second).await);
+    }
+    let page = |order, part| store.sessions.page(ann.id, at(9), PageRequest { limit: 2, order, part });
+    let (up, down) = (Order::Ascending, Order::Descending);
+    for (order, part, items, has_more) in [
+        (down, Part::Start, vec![&all[4], &all[3]], true),
+        (down, Part::After(all[3].id), vec![&all[2], &all[1]], true),
+        (down, Part::After(all[1].id), vec![&all[0]], false),
+        (down, Part::Before(all[1].id), vec![&all[3], &all[2]], true),
+        (up, Part::Start, vec![&all[0], &all[1]], true),
+        (up, Part::Before(all[2].id), vec![&all[0], &all[1]], false),
+    ] {
+        let found = ok(page(order, part).await);
+        assert_eq!((found.items.iter().collect::<Vec<_>>(), found.has_more), (items, has_more), "{part:?}");
+    }
 }
 
 /// A login that is sent again gets the same token, not a second one.
@@ -60,7 +85,7 @@ pub async fn opening_twice_under_a_key_opens_one(store: TestStore) {
     assert_eq!(replayed(store.sessions.open(ann.id, new_session(1), Some(once("k"))).await), first);
     let other = store.sessions.open(ann.id, new_session(1), Some(other_body(&once("k")))).await;
     assert_eq!(ok(other), Once::KeyReused);
-    assert_eq!(ok(store.sessions.list(ann.id, at(2)).await), std::slice::from_ref(&first));
+    assert_eq!(sessions_of(&store, ann.id, at(2)).await, std::slice::from_ref(&first));
     let day = 24 * 3_600;
     let late = done(store.sessions.open(ann.id, new_session(day), Some(other_body(&once("k")))).await);
     assert_ne!(late.id, first.id);
@@ -98,7 +123,7 @@ pub async fn a_replay_tells_that_the_session_has_ended(store: TestStore) {
     assert!(ok(store.sessions.revoke(ann.id, session.id, at(4)).await));
     let again = replayed(store.sessions.open(ann.id, new_session(5), Some(once("k"))).await);
     assert_eq!((again.id, again.revoked_at), (session.id, Some(at(4))));
-    assert_eq!(ok(store.sessions.list(ann.id, at(6)).await), []);
+    assert_eq!(sessions_of(&store, ann.id, at(6)).await, []);
 }
 
 /// The first end stands.

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod claim;
+mod delete;
 mod finish;
 mod lease;
 mod prompt;
@@ -10,6 +11,7 @@ mod withdraw;
 
 pub use cancel::*;
 pub use claim::*;
+pub use delete::*;
 pub use finish::*;
 pub use lease::*;
 pub use prompt::*;
@@ -47,6 +49,10 @@ macro_rules! turns_contract {
             a_withdrawn_turn_takes_the_session_along_that_it_opened,
             withdrawn_first_messages_leave_no_session,
             a_withdrawal_by_a_stranger_takes_nothing,
+            a_deleted_turn_takes_what_it_told,
+            a_deleted_turn_takes_the_room_that_it_opened,
+            an_end_is_kept_as_the_model_said_it,
+            stored_completions_are_listed,
             the_prompt_is_the_conversation_so_far,
             the_prompt_keeps_the_newest,
             the_prompt_shows_what_is_there_now,

@@ -137,6 +137,14 @@ impl TurnStore for FlakyStore {
         self.through(Call::Find, self.inner.find(turn)).await
     }
 
+    async fn first(&self, room: RoomId) -> Result<Option<TurnView>, StoreError> {
+        self.inner.first(room).await
+    }
+
+    async fn delete(&self, turn: TurnId, now: Timestamp) -> Result<bool, StoreError> {
+        self.inner.delete(turn, now).await
+    }
+
     async fn claim(
         &self,
         lease: Lease,

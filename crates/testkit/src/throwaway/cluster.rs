@@ -62,6 +62,18 @@ impl Cluster {
     }
 
     fn start_once(durability: Durability) -> Result<Self, ThrowawayError> {
+        Self::made(durability, initdb)
+    }
+
+    /// A standby of a server of ours, which follows it until it is promoted.
+    pub(super) fn standby_of(port: u16) -> Result<Self, ThrowawayError> {
+        Self::made(Durability::Full, |bin, data, user| base_backup(bin, data, user, port))
+    }
+
+    fn made(
+        durability: Durability,
+        data_made: impl FnOnce(&Path, &Path, Option<(u32, u32)>) -> Result<(), ThrowawayError>,
+    ) -> Result<Self, ThrowawayError> {
         let bin = installed::postgres_bin()?;
         let user = installed::unprivileged()?;
         let place = durability.place().map_err(failed("temporary directory"))?;
@@ -87,7 +99,7 @@ impl Cluster {
         let held = Held { program: &bin.join("postgres"), args: &args, dir, log: &log, signal: "QUIT", user };
         let mut watchdog = Watchdog::spawn(&held).map_err(failed("watchdog"))?;
         let dir = place.keep();
-        initdb(&bin, &data, user)?;
+        data_made(&bin, &data, user)?;
         let pid = watchdog.start().map_err(failed("start"))?;
         let cluster = Self { watchdog, pid, dir, port };
         cluster.wait_ready(Instant::now() + START_TIME)?;
@@ -100,6 +112,11 @@ impl Cluster {
 
     pub(super) fn kill9(&mut self) -> Result<(), ThrowawayError> {
         self.watchdog.kill9().map_err(failed("kill"))
+    }
+
+    /// `pg_ctl stop -m immediate`: SIGQUIT.
+    pub(super) fn stop_immediately(&mut self) -> Result<(), ThrowawayError> {
+        self.watchdog.end().map_err(failed("stop"))
     }
 
     pub(super) fn restart(&mut self) -> Result<(), ThrowawayError> {
@@ -120,7 +137,8 @@ impl Cluster {
             let state = fs::read_to_string(self.dir.join("data/postmaster.pid")).unwrap_or_default();
             let mut lines = state.lines();
             let own = lines.next().is_some_and(|pid| pid.trim() == self.pid.to_string());
-            if own && lines.nth(6).is_some_and(|status| status.trim() == "ready") {
+            // A standby says so, too.
+            if own && lines.nth(6).is_some_and(|status| matches!(status.trim(), "ready" | "standby")) {
                 return Ok(());
             }
             if !alive(self.pid) || Instant::now() > deadline {
@@ -136,35 +154,48 @@ impl Cluster {
 }
 
 fn initdb(bin: &Path, data: &Path, user: Option<(u32, u32)>) -> Result<(), ThrowawayError> {
-    use std::os::unix::process::CommandExt as _;
     let mut command = Command::new(bin.join("initdb"));
     command.arg("-D").arg(data).args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]);
-    command.args(["--no-sync", "--no-instructions"]).current_dir("/").stdin(Stdio::null());
+    command.args(["--no-sync", "--no-instructions"]);
+    done(command, user, "initdb")
+}
+
+/// A copy of a running server's data, set to follow it.
+fn base_backup(bin: &Path, data: &Path, user: Option<(u32, u32)>, of: u16) -> Result<(), ThrowawayError> {
+    let mut command = Command::new(bin.join("pg_basebackup"));
+    command.arg("-D").arg(data).args(["-U", "postgres", "-h", "127.0.0.1", "-p", &of.to_string()]);
+    command.args(["-R", "-X", "stream", "-c", "fast", "--no-sync"]);
+    done(command, user, "pg_basebackup")
+}
+
+fn done(mut command: Command, user: Option<(u32, u32)>, what: &str) -> Result<(), ThrowawayError> {
+    use std::os::unix::process::CommandExt as _;
+    command.current_dir("/").stdin(Stdio::null());
     if let Some((uid, gid)) = user {
         command.uid(uid).gid(gid);
     }
-    let output = command.output().map_err(failed("initdb"))?;
+    let output = command.output().map_err(|error| ThrowawayError::Failed(format!("{what}: {error}")))?;
     if output.status.success() {
         return Ok(());
     }
-    Err(ThrowawayError::Failed(format!("initdb: {}", tail(&String::from_utf8_lossy(&output.stderr)))))
+    Err(ThrowawayError::Failed(format!("{what}: {}", tail(&String::from_utf8_lossy(&output.stderr)))))
 }
 
 /// A process that has ended and waits for its parent is not alive.
-fn alive(pid: u32) -> bool {
+pub(super) fn alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }
 
-fn free_port() -> std::io::Result<u16> {
+pub(super) fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-fn tail(log: &str) -> String {
+pub(super) fn tail(log: &str) -> String {
     let lines: Vec<_> = log.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
-fn failed(what: &'static str) -> impl Fn(std::io::Error) -> ThrowawayError {
+pub(super) fn failed(what: &'static str) -> impl Fn(std::io::Error) -> ThrowawayError {
     move |error| ThrowawayError::Failed(format!("{what}: {error}"))
 }

@@ -32,9 +32,7 @@ impl Database {
     /// # Errors
     /// What `psql` says.
     pub async fn sql(&self, sql: &str) -> Result<String, ThrowawayError> {
-        let (psql, url, sql) = (self.psql.clone(), self.url.clone(), sql.to_owned());
-        let ran = tokio::task::spawn_blocking(move || run(&psql, &url, &sql)).await;
-        ran.map_err(|error| ThrowawayError::Failed(error.to_string()))?
+        ask(&self.psql, &self.url, sql).await
     }
 }
 
@@ -44,6 +42,12 @@ impl Drop for Database {
         let _ =
             run(&self.psql, &self.admin_url, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
     }
+}
+
+pub(super) async fn ask(psql: &Path, url: &str, sql: &str) -> Result<String, ThrowawayError> {
+    let (psql, url, sql) = (psql.to_owned(), url.to_owned(), sql.to_owned());
+    let ran = tokio::task::spawn_blocking(move || run(&psql, &url, &sql)).await;
+    ran.map_err(|error| ThrowawayError::Failed(error.to_string()))?
 }
 
 fn run(psql: &Path, url: &str, sql: &str) -> Result<String, ThrowawayError> {

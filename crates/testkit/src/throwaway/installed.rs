@@ -34,6 +34,13 @@ pub(super) fn psql() -> Result<PathBuf, ThrowawayError> {
         .map(|bin| bin.join("psql"))
 }
 
+/// A program of the PATH or of `/usr/sbin`, where Debian keeps servers.
+pub(super) fn program(name: &str) -> Option<PathBuf> {
+    let there = |dir: &Path| dir.join(name).is_file();
+    let found = on_path(there).or_else(|| Some(PathBuf::from("/usr/sbin")).filter(|dir| there(dir)));
+    found.map(|dir| dir.join(name))
+}
+
 fn on_path(complete: impl Fn(&Path) -> bool) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).find(|dir| complete(dir))
 }

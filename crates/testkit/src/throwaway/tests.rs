@@ -40,6 +40,23 @@ async fn a_durable_server_survives_kill_nine() -> Result<(), ThrowawayError> {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_promoted_standby_has_all_that_was_acknowledged() -> Result<(), ThrowawayError> {
+    let primary = Postgres::durable()?;
+    let database = primary.database().await;
+    let standby = primary.standby().await?;
+    database.sql("CREATE TABLE t (a int); INSERT INTO t VALUES (7)").await?;
+    primary.stop_immediately()?;
+    standby.promote().await?;
+    let there = database.url.replace(
+        primary.admin_url().trim_end_matches("/postgres"),
+        standby.admin_url().trim_end_matches("/postgres"),
+    );
+    let (psql, sql) = (super::installed::psql()?, "INSERT INTO t VALUES (8) RETURNING (SELECT a FROM t)");
+    assert_eq!(super::database::ask(&psql, &there, sql).await?, "7");
+    Ok(())
+}
+
 #[test]
 fn a_killed_holder_takes_its_server_along() -> std::io::Result<()> {
     // The pipe closes whatever ends this process. `sleep` plays the server.

@@ -14,6 +14,7 @@ while read -r verb; do
   case $verb in
     start) "$@" >>"$log" 2>&1 </dev/null & pid=$!; echo "$pid" ;;
     kill) kill -9 "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; pid=; echo killed ;;
+    end) kill -"$signal" "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; pid=; echo ended ;;
   esac
 done
 if [ -n "$pid" ]; then kill -"$signal" "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; fi
@@ -72,6 +73,11 @@ impl Watchdog {
     /// `kill -9`, and waits until the process is gone.
     pub(super) fn kill9(&mut self) -> Result<()> {
         self.ask("kill").map(|_| ())
+    }
+
+    /// Ends the server with its own signal, and waits until the process is gone.
+    pub(super) fn end(&mut self) -> Result<()> {
+        self.ask("end").map(|_| ())
     }
 
     fn ask(&mut self, verb: &str) -> Result<String> {

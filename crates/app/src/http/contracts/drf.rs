@@ -10,7 +10,7 @@ mod refusal;
 
 pub use caller::{Asked, Caller};
 pub use english::English;
-pub use fields::{Fields, TextRule};
+pub use fields::{Fields, TextRule, multipart};
 pub use korean::Korean;
 pub use language::{Language, Phrase};
 pub use refusal::Refusal;

@@ -3,15 +3,17 @@
 use super::bodies::{KeyBody, LoginBody, PasswordBody, RegisterBody};
 use super::body::Body;
 use super::caller::{Asked, Caller};
+use super::query::{self, Paging};
 use super::shapes::{self, KeyShape, PageShape, SessionShape, SignedInShape, UserShape};
-use super::{Problem, answers};
+use super::{Problem, answers, etag};
 use crate::http::{State, client, once};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use maru_domain::accounts::{Origin, PasswordRule, Registration, SignedIn};
+use maru_domain::accounts::{ApiKey, Origin, PasswordRule, Registration, Session, SignedIn};
 use maru_domain::clock::Timestamp;
 use maru_domain::error::{Fault, FieldRule, codes};
 use maru_domain::once::Once;
+use maru_domain::page::Order;
 use secrecy::{ExposeSecret, SecretString};
 
 const RULE: PasswordRule = PasswordRule { min_chars: 8 };
@@ -50,6 +52,10 @@ pub async fn login(
     let (username, password) = (body.required("username"), SecretString::from(body.required("password")));
     body.check()?;
     let key = once::key(&request, &state, format!("address:{}", client::address(&request)), &body.bytes)?;
+    // A key that stands for another request is told before its password is looked at.
+    if let Some(kept) = once::kept(&state, key.as_ref()).await? {
+        return Ok(kept);
+    }
     let done = state.services.accounts.login(username.trim(), password, key).await?;
     signed_in(StatusCode::OK, done)
 }
@@ -109,15 +115,28 @@ pub async fn me(caller: Caller) -> HttpResponse {
     HttpResponse::Ok().json(shapes::user(caller.user()))
 }
 
-/// The live sessions, newest first.
-#[utoipa::path(get, path = "/v1/me/sessions", operation_id = "v1_sessions", tag = "accounts", security(("bearer" = [])), responses(
-    (status = 200, description = "All of them; there are no pages.", body = PageShape<SessionShape>),
+/// A page of the live sessions, newest first.
+#[utoipa::path(get, path = "/v1/me/sessions", operation_id = "v1_sessions", tag = "accounts", security(("bearer" = [])), params(
+    ("limit" = Option<u16>, Query, description = "1 to 200; 50 when missing.", minimum = 1, maximum = 200),
+    ("after" = Option<String>, Query, description = "A cursor: what follows it in this order."),
+    ("before" = Option<String>, Query, description = "A cursor: what comes just before it in this order."),
+    ("order" = Option<String>, Query, description = "`desc`, the newest first, or `asc`."),
+    ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer."),
+), responses(
+    (status = 200, description = "A page, with an `ETag`.", body = PageShape<SessionShape>),
+    (status = 304, description = "As it was under that `ETag`."),
 ))]
-pub async fn sessions(state: web::Data<State>, caller: Caller) -> Result<HttpResponse, Problem> {
-    let sessions = state.services.accounts.sessions(caller.id()).await?;
+pub async fn sessions(
+    request: HttpRequest,
+    state: web::Data<State>,
+    caller: Caller,
+) -> Result<HttpResponse, Problem> {
+    let wanted = Paging::of(&request)?.request(Order::Descending)?;
+    let page = state.services.accounts.sessions(caller.id(), wanted).await?;
     let own = caller.session();
-    let data = sessions.iter().map(|session| shapes::session(session, own == Some(session.id)));
-    Ok(HttpResponse::Ok().json(PageShape::whole(data.collect())))
+    let shape = |session: &Session| shapes::session(session, own == Some(session.id));
+    let body = answers::text(&query::shape(&page, &wanted, |session| session.id, shape))?;
+    Ok(etag::by_bytes(&request, &state, body))
 }
 
 /// Ends a session. Its tokens stop working within seconds, on open streams too.
@@ -151,13 +170,27 @@ pub async fn create_key(
     answers::once(StatusCode::CREATED, made, |(key, secret)| shapes::key(key, Some(secret.expose_secret())))
 }
 
-/// The keys that are not revoked, newest first.
-#[utoipa::path(get, path = "/v1/keys", operation_id = "v1_keys", tag = "accounts", security(("bearer" = [])), responses(
-    (status = 200, description = "All of them, without `key`; there are no pages.", body = PageShape<KeyShape>),
+/// A page of the keys that are not revoked, newest first.
+#[utoipa::path(get, path = "/v1/keys", operation_id = "v1_keys", tag = "accounts", security(("bearer" = [])), params(
+    ("limit" = Option<u16>, Query, description = "1 to 200; 50 when missing.", minimum = 1, maximum = 200),
+    ("after" = Option<String>, Query, description = "A cursor: what follows it in this order."),
+    ("before" = Option<String>, Query, description = "A cursor: what comes just before it in this order."),
+    ("order" = Option<String>, Query, description = "`desc`, the newest first, or `asc`."),
+    ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer."),
+), responses(
+    (status = 200, description = "A page of them, without `key`, with an `ETag`.", body = PageShape<KeyShape>),
+    (status = 304, description = "As it was under that `ETag`."),
 ))]
-pub async fn keys(state: web::Data<State>, caller: Caller) -> Result<HttpResponse, Problem> {
-    let keys = state.services.accounts.keys(caller.id()).await?;
-    Ok(HttpResponse::Ok().json(PageShape::whole(keys.iter().map(|key| shapes::key(key, None)).collect())))
+pub async fn keys(
+    request: HttpRequest,
+    state: web::Data<State>,
+    caller: Caller,
+) -> Result<HttpResponse, Problem> {
+    let wanted = Paging::of(&request)?.request(Order::Descending)?;
+    let page = state.services.accounts.keys(caller.id(), wanted).await?;
+    let shape = |key: &ApiKey| shapes::key(key, None);
+    let body = answers::text(&query::shape(&page, &wanted, |key| key.id, shape))?;
+    Ok(etag::by_bytes(&request, &state, body))
 }
 
 /// Revokes a key.

@@ -21,6 +21,18 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Who calls, for any contract that wants a token.
+    ///
+    /// # Errors
+    /// `NOT_AUTHENTICATED`, `INVALID_TOKEN`, `ACCOUNT_INACTIVE`, or when the store is away.
+    pub async fn of(request: &HttpRequest) -> Result<Self, Fault> {
+        let key = key(request).map_err(Fault::from)?;
+        let state = request.app_data::<web::Data<State>>();
+        let state = state.ok_or_else(|| Fault::new(&codes::INTERNAL))?;
+        let identity = state.services.accounts.recognise(key).await?;
+        Ok(Self { identity, key: key.to_owned() })
+    }
+
     pub fn id(&self) -> UserId {
         self.identity.user.id
     }
@@ -48,13 +60,7 @@ impl FromRequest for Caller {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move {
-            let key = key(&request).map_err(Fault::from)?;
-            let state = request.app_data::<web::Data<State>>();
-            let state = state.ok_or_else(|| Fault::new(&codes::INTERNAL))?;
-            let identity = state.services.accounts.recognise(key).await?;
-            Ok(Self { identity, key: key.to_owned() })
-        })
+        Box::pin(async move { Ok(Self::of(&request).await?) })
     }
 }
 

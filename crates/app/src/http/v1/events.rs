@@ -24,6 +24,8 @@ use std::time::Duration;
 /// Without a hint a reader looks this often by itself: hints may be lost, though hardly ever are.
 /// Thousands of readers of quiet rooms must not keep the database busy.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// A reader whose database is away looks this often whether it is back.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
 /// Events read at a time by a stream.
 const STREAM_PAGE: i64 = 100;
 
@@ -137,31 +139,51 @@ struct Reader {
 }
 
 impl Reader {
-    /// The next event, when there is one; the end when the room is gone or the store is away.
+    /// The next event, when there is one; the end when the room is gone. A database that is away is
+    /// waited for: an EventSource that came again now would be refused, and never come back.
     async fn next(&mut self) -> Option<Data> {
         loop {
-            if let Some(event) = self.waiting.pop_front() {
-                self.after = event.seq;
-                let body = shape(&self.state, &self.room, &event).await.ok()?;
-                return Some(
-                    Data::new(answers::text(&body).ok()?)
-                        .event(event.kind.as_str())
-                        .id(event.seq.to_string()),
-                );
+            match self.look().await {
+                Ok(Look::Event(event)) => return Some(event),
+                Ok(Look::Again) => {}
+                Err(problem) if problem.is(&codes::STORE_UNAVAILABLE) => {
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+                Ok(Look::Gone) | Err(_) => return None,
             }
-            let found =
-                self.state.services.events.after(self.room.get().id, self.after, STREAM_PAGE).await.ok()?;
-            if found.is_empty() {
-                self.state.services.rooms.again(self.room.get().id).await.ok()??;
-                // A bus that has fallen silent answers at once, for ever: then only the time counts.
-                let hint = async {
-                    if self.hints.next().await.is_none() {
-                        std::future::pending::<()>().await;
-                    }
-                };
-                let _ = tokio::time::timeout(LOOK_EVERY, hint).await;
-            }
-            self.waiting.extend(found);
         }
     }
+
+    async fn look(&mut self) -> Result<Look, Problem> {
+        let room = self.room.get().id;
+        if let Some(event) = self.waiting.front() {
+            let body = answers::text(&shape(&self.state, &self.room, event).await?)?;
+            let told = Data::new(body).event(event.kind.as_str()).id(event.seq.to_string());
+            self.after = event.seq;
+            self.waiting.pop_front();
+            return Ok(Look::Event(told));
+        }
+        let found = self.state.services.events.after(room, self.after, STREAM_PAGE).await?;
+        if found.is_empty() {
+            if self.state.services.rooms.again(room).await?.is_none() {
+                return Ok(Look::Gone);
+            }
+            // A bus that has fallen silent answers at once, for ever: then only the time counts.
+            let hint = async {
+                if self.hints.next().await.is_none() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            let _ = tokio::time::timeout(LOOK_EVERY, hint).await;
+        }
+        self.waiting.extend(found);
+        Ok(Look::Again)
+    }
+}
+
+/// What a reader finds when it looks.
+enum Look {
+    Event(Data),
+    Again,
+    Gone,
 }

@@ -6,7 +6,7 @@ use crate::http::surround::request_id;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
-use maru_domain::error::{Fault, FieldRule, Kind, StoreError, codes};
+use maru_domain::error::{Code, Fault, FieldRule, Kind, StoreError, codes};
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -77,6 +77,11 @@ impl ResponseError for Problem {
 }
 
 impl Problem {
+    /// True for a refusal with this code.
+    pub fn is(&self, code: &Code) -> bool {
+        self.0.code == code
+    }
+
     fn errors(&self) -> Value {
         let errors = self.0.fields.iter().map(|field| {
             let (code, detail) = words(field.rule);

@@ -5,6 +5,7 @@ use super::shapes::PageShape;
 use actix_web::HttpRequest;
 use maru_domain::clock::Timestamp;
 use maru_domain::error::{Fault, codes};
+use maru_domain::ids::{KeyId, SessionId};
 use maru_domain::page::{Order, Page, PageRequest, Part, limit};
 use maru_domain::rooms::ports::RoomKey;
 
@@ -21,12 +22,12 @@ impl Query {
     ///
     /// # Errors
     /// `INVALID_PARAMETER` when it is there twice: which is meant is anybody's guess.
-    pub fn one(&self, name: &str) -> Result<Option<String>, Problem> {
+    pub fn one(&self, name: &str) -> Result<Option<String>, Fault> {
         let mut values = self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value);
         match (values.next(), values.next()) {
             (value, None) => Ok(value.cloned()),
             (_, Some(_)) => {
-                Err(Fault::new(&codes::INVALID_PARAMETER).detail(format!("{name} is there twice")).into())
+                Err(Fault::new(&codes::INVALID_PARAMETER).detail(format!("{name} is there twice")))
             }
         }
     }
@@ -69,6 +70,22 @@ impl Key for RoomKey {
         Some(Self { active_at, number: number.parse().ok()? })
     }
 }
+
+macro_rules! id_keys {
+    ($($id:ident)+) => {$(
+        impl Key for $id {
+            fn write(&self) -> String {
+                self.to_string()
+            }
+
+            fn read(text: &str) -> Option<Self> {
+                text.parse().ok()
+            }
+        }
+    )+};
+}
+
+id_keys! { SessionId KeyId }
 
 impl Paging {
     /// What a request asks of a list.

@@ -99,6 +99,8 @@ fn own(verb: &Method, path: &str) -> Vec<&'static Code> {
         (
             "GET",
             "/v1/rooms"
+            | "/v1/keys"
+            | "/v1/me/sessions"
             | "/v1/quotes"
             | "/v1/rooms/{id}/messages"
             | "/v1/rooms/{id}/events"

@@ -8,8 +8,8 @@ use super::shapes::{self, SentShape};
 use super::{Problem, answers, messages, stream};
 use crate::http::{State, once};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::http::header::{Accept, Header, HeaderName, HeaderValue, Quality};
+use actix_web::{HttpRequest, HttpResponse, mime, web};
 use maru_domain::access::{Authorized, Write};
 use maru_domain::error::{Fault, FieldRule, codes};
 use maru_domain::messages::{Message, SendRequest, Sending};
@@ -52,7 +52,7 @@ pub async fn send(
         return Ok(kept);
     }
     let room: Authorized<Room, Write> = find(&state, &caller, &id).await?;
-    let send = SendRequest { content, metadata, plc, model, withdraw_on_failure: false, once: key.clone() };
+    let send = SendRequest { content, metadata, plc, model, once: key.clone(), ..SendRequest::default() };
     if reply {
         return answer(ask, state.services.messages.send(&room, send).await?).await;
     }
@@ -130,10 +130,9 @@ async fn waited(sending: Sending, stored: SentShape, wait: Duration) -> Result<H
 
 /// True when the client asks for events.
 pub fn wants_stream(request: &HttpRequest) -> bool {
-    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    accept
-        .split(',')
-        .any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "text/event-stream"))
+    Accept::parse(request).is_ok_and(|accept| {
+        accept.iter().any(|kind| kind.item == mime::TEXT_EVENT_STREAM && kind.quality > Quality::ZERO)
+    })
 }
 
 /// `Prefer: wait=30` (RFC 7240).

@@ -365,13 +365,6 @@ pub struct PageShape<T> {
     pub has_more: bool,
 }
 
-impl<T> PageShape<T> {
-    /// A list that is short by nature, in the shape of every list.
-    pub fn whole(data: Vec<T>) -> Self {
-        Self { data, next: None, has_more: false }
-    }
-}
-
 /// A change in a room's log.
 #[derive(Serialize, ToSchema)]
 #[schema(as = RoomEvent)]

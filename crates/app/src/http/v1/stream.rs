@@ -86,14 +86,22 @@ pub struct Reader {
     pub visitor: Visitor,
     /// A server that stops ends the stream.
     pub ends_at_drain: bool,
-    /// Comments show that we live, and the reader is told when to come again. Contracts that know
-    /// only `data:` lines have neither.
+    /// Comments show that we live. Contracts that know only `data:` lines have none.
     pub comments: bool,
+    /// The reader is told when to come again. OpenAI's client for Python takes the line that says so
+    /// for an event without data, and fails.
+    pub retry: bool,
 }
 
 impl Reader {
+    /// One who has shown a token, of a stream that ends by itself.
+    pub fn of(caller: &Caller) -> Self {
+        Self { retry: false, ..Self::native(caller, false) }
+    }
+
     fn native(caller: &Caller, ends_at_drain: bool) -> Self {
-        Self { visitor: Visitor::known(caller.actor(), caller.key.clone()), ends_at_drain, comments: true }
+        let visitor = Visitor::known(caller.actor(), caller.key.clone());
+        Self { visitor, ends_at_drain, comments: true, retry: true }
     }
 }
 
@@ -130,7 +138,10 @@ pub fn respond(
     });
     let mut sse = Sse::from_stream(Box::pin(events));
     if reader.comments {
-        sse = sse.with_keep_alive(HEARTBEAT).with_retry_duration(retry_after());
+        sse = sse.with_keep_alive(HEARTBEAT);
+    }
+    if reader.retry {
+        sse = sse.with_retry_duration(retry_after());
     }
     let mut response = sse.respond_to(request).map_into_boxed_body();
     let headers = response.headers_mut();
@@ -141,9 +152,7 @@ pub fn respond(
 
 /// Spread out, so that a restart is not followed by all readers at one instant.
 fn retry_after() -> Duration {
-    let mut random = [0_u8; 2];
-    let _ = getrandom::fill(&mut random);
-    Duration::from_millis(1000 + u64::from(u16::from_be_bytes(random)) % 4000)
+    Duration::from_millis(fastrand::u64(1000..5000))
 }
 
 /// Brings events to one reader. A task of its own: a reader that does not read is asked for nothing
@@ -174,7 +183,10 @@ impl Pump {
                     if self.is_too_slow() {
                         return cut(self.connection.as_ref());
                     }
-                    let stops = self.ends_at_drain && self.state.status.is_draining();
+                    // Not before balancers have noticed: readers come again at once.
+                    let status = &self.state.status;
+                    let stops = status.ending().is_cancelled()
+                        || self.ends_at_drain && status.closing().is_cancelled();
                     if stops || !self.visitor.may_go_on(&self.state).await {
                         break;
                     }

@@ -1,9 +1,10 @@
 //! How rooms and messages look: fields for scripts, text for people.
 
 use crate::commands::quote;
-use maru_domain::messages::{Message, MessageStatus};
+use maru_domain::messages::{Message, MessageStatus, Role};
 use maru_domain::plcs::{Hidden, PlcSnapshot};
 use maru_domain::rooms::Room;
+use maru_domain::rooms::ports::Conversation;
 use serde_json::{Value, json};
 
 /// A room's fields.
@@ -109,6 +110,37 @@ pub fn said(message: &Message) -> String {
     };
     let head = format!("{}  {:.0}  {}{status}", message.seq, message.created_at, message.role.as_str());
     format!("{head}\n{}", plain(&message.content))
+}
+
+/// A conversation for reading. What was said is Markdown already, as models write it, and stands as it is.
+pub fn markdown(said: &Conversation) -> String {
+    let room = &said.room;
+    let name = if room.name.trim().is_empty() { format!("Room {}", room.number) } else { plain(&room.name) };
+    let mut text = format!("# {}\n\n", name.split_whitespace().collect::<Vec<_>>().join(" "));
+    let ended = room.ended_at.map(|at| format!(", ended {at:.0}")).unwrap_or_default();
+    text += &format!("Room {} ({}), opened {:.0}{ended}\n", room.number, room.id, room.created_at);
+    if !room.system_prompt.is_empty() {
+        let quoted: Vec<String> =
+            plain(&room.system_prompt).lines().map(|line| format!("> {line}")).collect();
+        text += &format!("\n{}\n", quoted.join("\n"));
+    }
+    for message in &said.messages {
+        let who = match message.role {
+            Role::User => "User",
+            Role::Assistant => "Assistant",
+            Role::System => "System",
+        };
+        let status = match message.status {
+            MessageStatus::Completed => String::new(),
+            other => format!(" ({})", other.as_str()),
+        };
+        text += &format!(
+            "\n## {who}, {:.0}{status}\n\n{}\n",
+            message.created_at,
+            plain(&message.content).trim_end()
+        );
+    }
+    text
 }
 
 /// Text that can do nothing to a terminal: a model's words may hold any character.

@@ -59,7 +59,7 @@ impl Registrations {
 }
 
 /// Whose address it is: one customer has all of an IPv6 /64, and an IPv4 address may come in both spellings.
-pub(super) fn network(address: &str) -> String {
+pub(crate) fn network(address: &str) -> String {
     match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
         Ok(IpAddr::V6(address)) => {
             let [a, b, c, d, ..] = address.segments();

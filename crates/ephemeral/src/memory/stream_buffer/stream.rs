@@ -12,7 +12,7 @@ const STREAM_BYTES: usize = 256;
 
 /// The deltas of one turn. Readers wait on `news`, which costs a waiter about 50 bytes and the
 /// writer nothing while nobody waits.
-pub(super) struct Stream {
+pub(crate) struct Stream {
     state: Mutex<State>,
     news: Notify,
 }
@@ -27,9 +27,9 @@ struct State {
 
 /// When a stream ended, and which of all endings that was.
 #[derive(Clone, Copy)]
-pub(super) struct Closing {
-    pub(super) number: u64,
-    pub(super) at: Duration,
+pub(crate) struct Closing {
+    pub(crate) number: u64,
+    pub(crate) at: Duration,
 }
 
 impl State {
@@ -48,7 +48,7 @@ impl State {
 }
 
 impl Stream {
-    pub(super) fn new(fence: i64) -> Self {
+    pub(crate) fn new(fence: i64) -> Self {
         Self { state: Mutex::new(State::new(fence)), news: Notify::new() }
     }
 
@@ -57,7 +57,7 @@ impl Stream {
     }
 
     /// Begins anew, unless the stream belongs to a later run already. Answers the ending that this undoes.
-    pub(super) fn reopen(&self, fence: i64) -> Option<Closing> {
+    pub(crate) fn reopen(&self, fence: i64) -> Option<Closing> {
         let mut state = self.state();
         if fence < state.fence {
             return None;
@@ -68,7 +68,7 @@ impl Stream {
         before.closed
     }
 
-    pub(super) fn append(&self, fence: i64, n: u64, text: Arc<str>) {
+    pub(crate) fn append(&self, fence: i64, n: u64, text: Arc<str>) {
         let mut state = self.state();
         let next = state.last() + 1;
         if fence != state.fence || state.closed.is_some() || n < next {
@@ -86,7 +86,7 @@ impl Stream {
     }
 
     /// Ends the stream; answers its size, if it was open under this fence.
-    pub(super) fn close(&self, fence: i64, closing: Closing) -> Option<usize> {
+    pub(crate) fn close(&self, fence: i64, closing: Closing) -> Option<usize> {
         let mut state = self.state();
         if fence != state.fence || state.closed.is_some() {
             return None;
@@ -100,11 +100,11 @@ impl Stream {
         Some(bytes)
     }
 
-    pub(super) fn closing(&self) -> Option<Closing> {
+    pub(crate) fn closing(&self) -> Option<Closing> {
         self.state().closed
     }
 
-    pub(super) fn read(&self, after: u64) -> Buffered {
+    pub(crate) fn read(&self, after: u64) -> Buffered {
         let state = self.state();
         let known =
             usize::try_from(after.saturating_add(1).saturating_sub(state.first)).unwrap_or(usize::MAX);
@@ -121,7 +121,12 @@ impl Stream {
         }
     }
 
-    pub(super) async fn changed(&self, after: u64) {
+    /// Makes readers look again.
+    pub(crate) fn wake(&self) {
+        self.news.notify_waiters();
+    }
+
+    pub(crate) async fn changed(&self, after: u64) {
         // Before the look: what happens between the look and the wait wakes this already.
         let news = self.news.notified();
         {

@@ -21,6 +21,10 @@ mod shared {
         assert_eq!(verdict(&findings, "settings"), "ok");
         assert_eq!(verdict(&findings, "database"), "ok");
         assert_eq!(verdict(&findings, "model"), "ok");
+        assert_eq!(
+            (verdict(&findings, "clock"), verdict(&findings, "disk")),
+            ("ok".to_owned(), "ok".to_owned())
+        );
         let fields: Vec<&String> = findings[0].as_object().expect("an object").keys().collect();
         assert_eq!(fields, ["check", "verdict", "found", "remedy"]);
         let durability =

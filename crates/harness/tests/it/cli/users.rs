@@ -1,10 +1,14 @@
 //! `maru user`
 
 use super::{json, refused, run};
-use crate::support::{Site, name, on_both};
+use crate::support::{Site, name, on_both, until};
+use maru_testkit::upstream::Script;
 use serde_json::{Value, json};
 
-on_both! { accounts_are_made_listed_and_taken_away bad_input_is_refused_in_words }
+on_both! {
+    accounts_are_made_listed_and_taken_away bad_input_is_refused_in_words
+    an_account_goes_while_its_turns_run
+}
 
 async fn accounts_are_made_listed_and_taken_away(site: &Site) {
     let anna = name("anna");
@@ -124,4 +128,39 @@ async fn bad_input_is_refused_in_words(site: &Site) {
     site.http().post("/api/login/").json(&login).await.has_status(200);
     let listed = json(site, &["user", "list"], "").ok().json();
     assert!(listed.as_array().expect("a list").iter().all(|one| one["username"] != nobody.as_str()));
+}
+
+/// The server goes on; nobody is shown a reply of somebody who is gone, and nothing is left of them.
+async fn an_account_goes_while_its_turns_run(site: &Site) {
+    let (username, model) = (name("leaver"), name("talks"));
+    let (user, _) = site.user_named(&username).await;
+    site.upstream
+        .script_each(model.clone(), vec![Script::tokens(100_000, 50), Script::stream().role().stall()]);
+    let mut turns = Vec::new();
+    for _ in 0..2 {
+        let fields = json!({"model": format!("test/{model}")});
+        let room = user.post("/v1/rooms").json(&fields).await.has_status(201).string("/id");
+        let path = format!("/v1/rooms/{room}/messages");
+        turns.push(user.post(&path).json(&json!({"content": "go"})).await.has_status(201).string("/turn/id"));
+        // One that waits behind the one that runs.
+        user.post(&path).json(&json!({"content": "and then"})).await.has_status(201);
+    }
+    until("the models are asked", || async { site.upstream.calls_of(&model).len() == 2 }).await;
+    let gone = json(site, &["user", "delete", &username, "--yes"], "").ok().json();
+    assert_eq!((&gone["rooms_deleted"], &gone["messages_deleted"]), (&json!(2), &json!(8)), "{gone}");
+    assert_eq!(gone["turns_stopped"], 4, "{gone}");
+    until("the models are left", || async {
+        site.upstream.calls_of(&model).iter().all(|call| call.end.is_some())
+    })
+    .await;
+    // The server may believe the token for some seconds: it refuses in words all the same.
+    let late = user.post("/v1/rooms").json(&json!({})).await;
+    assert!(late.status < 500, "{late}");
+    let late = user.get(&format!("/v1/turns/{}", turns[0])).await;
+    assert!(late.status == 404 || late.status == 401, "{late}");
+    let login = json!({"username": username, "password": crate::support::PASSWORD});
+    site.http().post("/api/login/").json(&login).await.has_status(400);
+    // The name is free again, and whoever takes it finds nothing.
+    let (again, _) = site.user_named(&username).await;
+    assert_eq!(again.get("/v1/rooms").await.has_status(200).json()["data"], json!([]));
 }

@@ -205,14 +205,7 @@ impl World {
 
 /// A message without any wishes.
 pub fn request(content: &str) -> SendRequest {
-    SendRequest {
-        content: CleanText::message(content.to_owned()).unwrap(),
-        metadata: Map::new(),
-        plc: None,
-        model: None,
-        withdraw_on_failure: false,
-        once: None,
-    }
+    SendRequest { content: CleanText::message(content.to_owned()).unwrap(), ..SendRequest::default() }
 }
 
 /// A message that is taken back when the model fails.

@@ -1,10 +1,10 @@
 //! Lists: cursors both ways, orders, limits, `ETag`.
 
 use super::{at, exchange, refused, room};
-use crate::support::{Http, Site, on_both};
+use crate::support::{Http, Reply, Site, on_both};
 use serde_json::{Value, json};
 
-on_both! { rooms_are_listed_by_activity messages_are_listed_both_ways odd_parameters_are_refused pages_carry_an_etag }
+on_both! { rooms_are_listed_by_activity messages_are_listed_both_ways keys_are_listed_both_ways odd_parameters_are_refused pages_carry_an_etag }
 
 /// Every page from `path` on, by `after` or by `before`; the items of each page.
 async fn walk(user: &Http, path: &str, by: &str, from: Option<String>) -> Vec<Vec<Value>> {
@@ -119,6 +119,10 @@ async fn odd_parameters_are_refused(site: &Site) {
         refused(&user.get(&format!("/v1/rooms?{query}")).await, 400, "invalid_parameter");
         refused(&user.get(&format!("{messages}?{query}")).await, 400, "invalid_parameter");
     }
+    for query in &bad {
+        refused(&user.get(&format!("/v1/keys?{query}")).await, 400, "invalid_parameter");
+        refused(&user.get(&format!("/v1/me/sessions?{query}")).await, 400, "invalid_parameter");
+    }
     // A cursor of one list is none of another.
     refused(&user.get(&format!("{messages}?after={of_rooms}")).await, 400, "invalid_parameter");
     let events = at(&made, "/events");
@@ -135,6 +139,34 @@ async fn odd_parameters_are_refused(site: &Site) {
     }
     // Unknown parameters are nobody's business, and a bad one of a foreign room tells nothing of it.
     user.get("/v1/rooms?colour=blue").await.has_status(200);
+}
+
+async fn keys_are_listed_both_ways(site: &Site) {
+    let user = site.user().await;
+    let mut made = Vec::new();
+    for number in 1..=3 {
+        let key = user.post("/v1/keys").json(&json!({"name": format!("key {number}")})).await;
+        made.push(key.has_status(201).string("/id"));
+    }
+    let ids = |page: &Reply| -> Vec<String> {
+        let data = page.has_status(200).json()["data"].clone();
+        data.as_array()
+            .expect("a list")
+            .iter()
+            .map(|key| key["id"].as_str().unwrap_or("").to_owned())
+            .collect()
+    };
+    let first = user.get("/v1/keys?limit=2").await;
+    assert_eq!(ids(&first), [made[2].clone(), made[1].clone()]);
+    assert_eq!(first.json()["has_more"], true);
+    let rest = user.get(&format!("/v1/keys?limit=2&after={}", first.string("/next"))).await;
+    assert_eq!((ids(&rest), rest.json()["has_more"].as_bool()), (made[..1].to_vec(), Some(false)));
+    assert_eq!(ids(&user.get("/v1/keys?order=asc").await), made);
+    let tag = rest.header("etag").expect("an ETag");
+    let path = format!("/v1/keys?limit=2&after={}", first.string("/next"));
+    user.get(&path).header("If-None-Match", &tag).await.has_status(304);
+    user.ask("DELETE", &format!("/v1/keys/{}", made[0])).await.has_status(204);
+    user.get(&path).header("If-None-Match", &tag).await.has_status(200);
 }
 
 async fn pages_carry_an_etag(site: &Site) {

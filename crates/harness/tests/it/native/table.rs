@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 
 on_both! { nobody_unknown_gets_in somebody_elses_is_missing }
 
-/// The native routes. The PLC chat API lives beside them and has tests of its own.
+/// The native routes. The PLC chat API and OpenAI's live beside them and have tests of their own.
 fn routes() -> Vec<Entry> {
-    let foreign = |path: &str| path.starts_with("/v1/chat") || path.starts_with("/v1/plcs");
+    let others = ["/v1/chat", "/v1/plcs", "/v1/responses", "/v1/conversations", "/v1/models"];
+    let foreign = |path: &str| others.iter().any(|other| path.starts_with(other));
     table().into_iter().filter(|entry| entry.path.starts_with("/v1/") && !foreign(entry.path)).collect()
 }
 

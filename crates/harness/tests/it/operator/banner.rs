@@ -15,12 +15,14 @@ async fn the_banner_says_where_and_how(backend: Backend) {
     assert!(log.lines().any(|line| line == format!("listening on {base}")), "{log}");
     for part in [
         "  store   ",
+        if backend == Backend::Sqlite { "" } else { "  redis   redis://" },
         "  model   demo",
         &format!("  docs    {base}/docs"),
         &format!("  health  {base}/readyz"),
     ] {
         assert!(log.contains(part), "{part:?} in {log}");
     }
+    assert_eq!(log.contains("  redis   "), backend == Backend::Postgres, "{log}");
     assert!(!log.contains("note:"), "nobody else can reach it: {log}");
     // What stands under it can be pasted as it is, more than once.
     let pasted = log

@@ -12,11 +12,13 @@ async fn health_is_told(site: &Site) {
     http.get("/livez").await.is(200, &json!({"status": "ok"}));
     http.get("/livez/").await.is(200, &json!({"status": "ok"}));
     let ready = http.get("/readyz").await;
-    let durability = match site.backend {
-        Backend::Sqlite => "full",
-        Backend::Postgres => "as the PostgreSQL server is set",
+    let body = match site.backend {
+        Backend::Sqlite => json!({"status": "ready", "durability": "full"}),
+        Backend::Postgres => {
+            json!({"status": "ready", "durability": "as the PostgreSQL server is set", "redis": "ok"})
+        }
     };
-    ready.is(200, &json!({"status": "ready", "durability": durability}));
+    ready.is(200, &body);
 }
 
 async fn figures_are_prometheus_text(site: &Site) {

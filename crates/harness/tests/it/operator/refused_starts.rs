@@ -97,7 +97,9 @@ fn each_bad_setting_is_told_in_a_line() {
         ("MARU__TIME__TOKEN_CHATS_ZONE", "", &["time.token_chats_zone"]),
         ("MARU__LOG__FORMAT", "xml", &["log.format", "xml", "json"]),
         ("MARU__LOG__LEVEL", "=,=", &["log.level"]),
-        ("MARU__REDIS__URL", "redis://127.0.0.1", &["redis.url"]),
+        ("MARU__REDIS__URL", "127.0.0.1:6379", &["redis.url", "redis://"]),
+        ("MARU__REDIS__PREFIX", "", &["redis.prefix"]),
+        ("MARU__REDIS__LANGCHAIN_MEMORY", "true", &["redis.langchain_memory", "redis.url"]),
     ];
     for (name, value, words) in cases {
         one_line(&serve(dir.path(), &[], &[(*name, *value)]), 2, words);
@@ -145,7 +147,10 @@ fn each_bad_flag_and_file_is_told_in_a_line() {
     one_line(&serve(here, &twice, &[]), 1, &["cannot listen on 192.0.2.1:80"]);
     one_line(&serve(here, &["--store", "nonsense"], &[]), 2, &["store.url", "sqlite:"]);
     one_line(&serve(here, &["--store", "sqlite::memory:"], &[]), 2, &["store.url"]);
-    one_line(&serve(here, &["--redis", "redis://127.0.0.1"], &[]), 2, &["redis.url"]);
+    one_line(&serve(here, &["--redis", "nonsense"], &[]), 2, &["redis.url", "redis://"]);
+    // Instances that made a secret each would not know each other's tokens.
+    let shared = ["--redis", "redis://127.0.0.1", "--store", "postgres://nobody@127.0.0.1:1/none"];
+    one_line(&serve(here, &shared, &[]), 2, &["auth.secret", "openssl rand"]);
     one_line(&serve(here, &["--config", "nowhere.toml"], &[]), 2, &["nowhere.toml"]);
     // The line itself is not shown: it may hold a secret.
     let broken = "[server]\nbind = \"127.0.0.1:0\"\n[auth]\nsecret = \"canary-canary\n";

@@ -2,14 +2,14 @@
 
 use super::{BINARY, Http, name};
 use maru_harness::server::{Launch, TestServer};
-use maru_testkit::throwaway::{Database, Postgres};
+use maru_testkit::throwaway::{Database, Postgres, redis_url};
 use maru_testkit::upstream::Upstream;
 use serde_json::{Value, json};
 use std::ops::Deref;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
-/// Which database.
+/// Which database, and what stands beside it: SQLite with the process's own memory, PostgreSQL with Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     Sqlite,
@@ -22,13 +22,29 @@ pub struct Site {
     pub upstream: Upstream,
     pub backend: Backend,
     pub store: String,
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 /// The password of every user that a test does not care about.
 pub const PASSWORD: &str = "correct horse battery";
 /// The provider's key: must be seen by nobody but the provider.
 pub const PROVIDER_KEY: &str = "sk-canary-of-the-provider";
+
+/// The secret of servers that share a database.
+pub const SHARED_SECRET: &str = "a-secret-of-tests-that-nobody-else-has-0123456789";
+
+/// What servers on that database share beside it.
+pub fn beside_postgres(database: &str) -> [(&'static str, String); 4] {
+    let name = database.rsplit('/').next().and_then(|rest| rest.split('?').next()).unwrap_or_default();
+    [
+        ("MARU__REDIS__URL", redis_url()),
+        // Tests share a Redis, and each database has a name of its own.
+        ("MARU__REDIS__PREFIX", name.to_owned()),
+        // On a busy machine a good Redis may be late, and most tests are not about that.
+        ("MARU__REDIS__TIMEOUT", "5s".to_owned()),
+        ("MARU__AUTH__SECRET", SHARED_SECRET.to_owned()),
+    ]
+}
 
 impl Site {
     /// A server of its own, set by environment variables. Its model is `test/echo`: `reply to: …`.
@@ -54,6 +70,9 @@ impl Site {
             .env("MARU__LIMITS__REGISTRATIONS_PER_HOUR", "1000000");
         if let Some(database) = &database {
             launch = launch.store(&database.url);
+            for (name, value) in beside_postgres(&database.url) {
+                launch = launch.env(name, value);
+            }
         }
         for (name, value) in settings {
             launch = launch.env(*name, *value);
@@ -63,7 +82,7 @@ impl Site {
             Some(database) => database.url.clone(),
             None => format!("sqlite:{}", server.home().join("maru.db").display()),
         };
-        Self { server, upstream, backend, store, _database: database }
+        Self { server, upstream, backend, store, database }
     }
 
     /// A client without a token.
@@ -84,6 +103,12 @@ impl Site {
         assert_eq!(answer.status, 200, "{answer}");
         let value = answer.json();
         (self.http().with_token(value["token"].as_str().expect("a token")), value)
+    }
+
+    /// Does to a PostgreSQL database what no use case would.
+    pub async fn sql(&self, sql: &str) {
+        let database = self.database.as_ref().expect("a site on PostgreSQL");
+        database.sql(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
     /// The prompts of the model so far that end with this message, each as the texts in it.

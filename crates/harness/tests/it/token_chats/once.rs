@@ -121,6 +121,8 @@ mod shared {
         let first = http.post("/api/login/").key(&key).json(&login).await;
         first.has_status(200);
         replayed(&http.post("/api/login/").key(&key).json(&login).await, &first);
+        let wrong = json!({"username": username, "password": "another"});
+        http.post("/api/login/").key(&key).json(&wrong).await.has_status(422);
         assert_ne!(
             first.string("/token"),
             http.post("/api/login/").key(&name("key")).json(&login).await.string("/token")

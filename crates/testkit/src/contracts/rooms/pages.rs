@@ -8,8 +8,8 @@ use maru_domain::ids::{RoomId, UserId};
 use maru_domain::messages::ports::NewSend;
 use maru_domain::once::Once;
 use maru_domain::page::{Order, Page, PageRequest, Part};
-use maru_domain::rooms::Room;
-use maru_domain::rooms::ports::{NewRoom, RoomKey};
+use maru_domain::rooms::ports::{NewRoom, RoomKey, Shelf};
+use maru_domain::rooms::{Room, RoomKind};
 use maru_domain::services::StorePorts;
 use tokio::task::JoinSet;
 
@@ -146,4 +146,36 @@ pub async fn a_cursor_outlives_its_room(store: TestStore) {
     assert_eq!(after.items, [rooms[2].clone(), rooms[0].clone()]);
     let newest = page(&store, ann.id, 1, Order::Descending, Part::Start).await;
     assert_eq!(newest.items, [room_now(&store, rooms[3].id).await]);
+}
+
+/// An owner's rooms of every kind, or nobody's of one; a hidden one stands on no shelf.
+pub async fn rooms_on_a_shelf_are_paged_by_number(store: TestStore) {
+    let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
+    let (mut anns, mut nobodys) = (Vec::new(), Vec::new());
+    for kind in [RoomKind::Web, RoomKind::Native, RoomKind::Web, RoomKind::Plc] {
+        let new = |owner| NewRoom { owner, kind, ..new_room() };
+        anns.insert(0, opened(&store, new(Some(ann.id))).await);
+        opened(&store, new(Some(bob.id))).await;
+        let room = opened(&store, new(None)).await;
+        if kind == RoomKind::Web {
+            nobodys.insert(0, room);
+        }
+    }
+    let hidden = opened(&store, NewRoom { owner: None, kind: RoomKind::Web, ..new_room() }).await;
+    ok(store.rooms.hide(hidden.id, at(50)).await);
+    for (shelf, rooms) in [(Shelf::Owned(ann.id), anns), (Shelf::Ownerless(RoomKind::Web), nobodys)] {
+        let page = async |limit, order, part| {
+            let page = ok(store.rooms.numbered(shelf, PageRequest { limit, order, part }).await);
+            (page.items, page.has_more)
+        };
+        let rising: Vec<_> = rooms.iter().rev().cloned().collect();
+        assert_eq!(page(9, Order::Descending, Part::Start).await, (rooms.clone(), false), "{shelf:?}");
+        assert_eq!(page(9, Order::Ascending, Part::Start).await, (rising, false), "{shelf:?}");
+        assert_eq!(page(1, Order::Descending, Part::Start).await, (rooms[..1].to_vec(), true));
+        let after = Part::After(rooms[0].number);
+        assert_eq!(page(9, Order::Descending, after).await, (rooms[1..].to_vec(), false), "{shelf:?}");
+        let last = rooms.len() - 1;
+        let before = Part::Before(rooms[last].number);
+        assert_eq!(page(9, Order::Descending, before).await, (rooms[..last].to_vec(), false), "{shelf:?}");
+    }
 }

@@ -120,7 +120,7 @@ fn json<L: Language>(bytes: &[u8]) -> Result<Map<String, Value>, Refusal<L>> {
 }
 
 /// The text fields of a multipart form. Files have no place in this contract and are left out.
-async fn multipart(request: &HttpRequest, bytes: &web::Bytes) -> Result<Map<String, Value>, String> {
+pub async fn multipart(request: &HttpRequest, bytes: &web::Bytes) -> Result<Map<String, Value>, String> {
     let body = stream::iter([Ok::<_, actix_web::error::PayloadError>(bytes.clone())]);
     let mut form = Multipart::new(request.headers(), body);
     let mut fields = Map::new();

@@ -7,6 +7,7 @@ use crate::http::State;
 use crate::http::plc_pages::{PlcPage, is_hidden};
 use crate::http::visitor::Visitor;
 use actix_web::http::StatusCode;
+use actix_web::web::Bytes;
 use actix_web::{HttpResponse, web};
 use maru_domain::access::{Authorized, Read};
 use maru_domain::error::{Fault, codes};
@@ -49,7 +50,7 @@ impl Refusal {
 
 /// The page as it may be shown now. Its key has the room's version, so it cannot be stale; what must
 /// be hidden is asked each time.
-async fn shown(state: &State, room: &Authorized<Room, Read>) -> Result<Vec<u8>, Fault> {
+async fn shown(state: &State, room: &Authorized<Room, Read>) -> Result<Bytes, Fault> {
     let Room { id, version, .. } = *room.get();
     let page = match PlcPage::kept(state, &format!("plc_chat:1:{id}:{version}")).await {
         Some(page) => page,

@@ -18,7 +18,6 @@ use maru_domain::once::{Once, OnceKey};
 use maru_domain::plcs::PlcUuid;
 use maru_domain::text::CleanText;
 use maru_domain::turns::{Settled, TurnStatus, TurnView};
-use serde_json::Map;
 use utoipa::ToSchema;
 
 /// A message.
@@ -50,8 +49,7 @@ fn said(fields: &Fields, once: Option<OnceKey>) -> Result<Said, Refusal> {
         Some(uuid) => Some(PlcUuid::parse(&uuid).ok_or_else(|| Fault::new(&codes::UNKNOWN_PLC))?),
         None => None,
     };
-    let request =
-        SendRequest { content, metadata: Map::new(), plc, model: None, withdraw_on_failure: false, once };
+    let request = SendRequest { content, plc, once, ..SendRequest::default() };
     Ok(Said { request, user_id: bounded("user_id", user_id, USER_CHARS)? })
 }
 
@@ -149,7 +147,7 @@ pub async fn stream(
     let turn = sending.sent.turn.id;
     let followed = state.services.turns.follow(turn, None).await?;
     let frames = Frames::new(state.zone.clone(), chat.into_inner(), user_id, &sending.sent);
-    let reader = Reader { visitor, ends_at_drain: false, comments: false };
+    let reader = Reader { visitor, ends_at_drain: false, comments: false, retry: false };
     let response = respond(&request, &state, reader, events(frames, followed));
     Ok(if again { once::replayed(response) } else { response })
 }

@@ -90,6 +90,10 @@ pub async fn login(
         return Err(Fault::fields(wrong).into());
     }
     let once = once::key(&request, &state, format!("address:{}", client::address(&request)), &fields.bytes)?;
+    // A key that stands for another request is told before its password is looked at.
+    if let Some(kept) = once::kept(&state, once.as_ref()).await? {
+        return Ok(kept);
+    }
     match state.services.accounts.login(&username, SecretString::from(password), once).await {
         Ok(done) => Ok(signed_in("Logged-In successfully!", done)),
         Err(fault) if *fault.code == codes::WRONG_CREDENTIALS => {

@@ -77,12 +77,10 @@ async fn converse(
 ) -> Result<HttpResponse, Refusal> {
     let request = SendRequest {
         content,
-        metadata: Map::new(),
-        plc: None,
-        model: None,
         // A failing model leaves nothing behind (contract §1.5).
         withdraw_on_failure: true,
         once: key.clone(),
+        ..SendRequest::default()
     };
     let (sending, replayed) = state.services.messages.send_to_session(caller.id(), request).await?.made()?;
     let (sent, settled) = sending.settled().await?;

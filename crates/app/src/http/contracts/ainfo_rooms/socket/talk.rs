@@ -17,7 +17,6 @@ use maru_domain::messages::{Message, SendRequest};
 use maru_domain::rooms::Room;
 use maru_domain::text::CleanText;
 use maru_domain::turns::TurnEvent;
-use serde_json::Map;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -125,14 +124,7 @@ impl Talk {
 
     /// Stores a message and follows its reply.
     async fn ask(&self, content: CleanText) -> Result<Answer, Fault> {
-        let request = SendRequest {
-            plc: None,
-            content,
-            metadata: Map::new(),
-            model: None,
-            withdraw_on_failure: false,
-            once: None,
-        };
+        let request = SendRequest { content, ..SendRequest::default() };
         let (sending, _) = self.state.services.messages.send(&self.room, request).await?.made()?;
         let turn = sending.sent.turn.id;
         let events = self.state.services.turns.follow(turn, None).await?;

@@ -1,0 +1,216 @@
+//! The AI SDK's chat over HTTP (contract §6.2), on both databases. What the SDK makes of it is tested
+//! with the SDK itself, in `clients`.
+
+use crate::native::sse::{Event, open};
+use crate::openai::slow;
+use crate::support::{Http, Reply, Site, name, on_both, until};
+use maru_testkit::upstream::Script;
+use serde_json::{Value, json};
+
+on_both! {
+    a_message_is_sent_and_its_reply_streamed
+    a_message_whose_id_was_sent_before_is_the_same
+    another_text_under_the_id_replaces_what_followed
+    a_reply_is_made_anew
+    a_running_reply_is_resumed_from_its_beginning
+    a_running_reply_is_stopped
+    chats_are_the_callers_own
+    a_failure_is_told_in_the_stream
+    bad_input_is_told_in_plain_words
+}
+
+fn body(chat: &str, id: &str, text: &str) -> Value {
+    let message = json!({"id": id, "role": "user", "parts": [{"type": "text", "text": text}]});
+    json!({"id": chat, "messages": [message], "trigger": "submit-message"})
+}
+
+async fn sent(http: &Http, body: Value) -> Vec<Event> {
+    let stream = open(http, "POST", "/api/chat", &[], Some(body)).await;
+    assert_eq!(stream.header("x-vercel-ai-ui-message-stream").as_deref(), Some("v1"));
+    stream.rest().await
+}
+
+/// The types of the parts, with runs of deltas told once.
+fn kinds(parts: &[Event]) -> Vec<&str> {
+    let mut kinds: Vec<_> = parts.iter().filter_map(|part| part.data["type"].as_str()).collect();
+    kinds.dedup();
+    kinds
+}
+
+fn text(parts: &[Event]) -> String {
+    parts.iter().filter_map(|part| part.data["delta"].as_str()).collect()
+}
+
+/// What a chat's room holds, read natively by its owner.
+async fn said(user: &Http) -> Vec<String> {
+    let rooms = user.get("/v1/rooms").await.has_status(200).json();
+    let room = rooms["data"][0]["id"].as_str().expect("a room");
+    assert_eq!(rooms["data"].as_array().map(Vec::len), Some(1));
+    assert_eq!(rooms["data"][0]["kind"], "ui");
+    crate::openai::said(user, &format!("/v1/rooms/{room}")).await.into_iter().map(|(_, text)| text).collect()
+}
+
+#[track_caller]
+fn refused(answer: &Reply, status: u16, words: &str) {
+    answer.has("content-type", "text/plain; charset=utf-8").has_status(status);
+    assert!(answer.text().contains(words), "{answer}");
+}
+
+async fn a_message_is_sent_and_its_reply_streamed(site: &Site) {
+    let user = site.user().await;
+    let parts = sent(&user, body("c", "m1", "one")).await;
+    assert_eq!(
+        kinds(&parts),
+        ["start", "start-step", "text-start", "text-delta", "text-end", "finish-step", "finish"]
+    );
+    assert!(parts.last().expect("an end").data.is_null(), "[DONE] is no JSON");
+    assert_eq!(
+        (text(&parts).as_str(), &parts[parts.len() - 2].data["finishReason"]),
+        ("reply to: one", &json!("stop"))
+    );
+    sent(&user, body("c", "m2", "two")).await;
+    assert_eq!(said(&user).await, ["one", "reply to: one", "two", "reply to: two"]);
+    // The reply has the same id everywhere.
+    let room = user.get("/v1/rooms").await.string("/data/0/id");
+    let reply = user.get(&format!("/v1/rooms/{room}/messages")).await.string("/data/1/id");
+    assert_eq!(parts[0].data["messageId"], reply);
+    // An app may send the newest message alone.
+    let alone = json!({"id": "c", "message": {"id": "m3", "role": "user", "parts": [{"type": "text", "text": "three"}]}});
+    assert_eq!(text(&sent(&user, alone).await), "reply to: three");
+}
+
+async fn a_message_whose_id_was_sent_before_is_the_same(site: &Site) {
+    let (user, mark) = (site.user().await, name("once"));
+    let first = sent(&user, body("c", "m1", &mark)).await;
+    let sends = (0..5).map(|_| sent(&user, body("c", "m1", &mark)));
+    for again in futures_util::future::join_all(sends).await {
+        assert_eq!((&again[0].data, text(&again)), (&first[0].data, text(&first)));
+    }
+    assert_eq!(said(&user).await.len(), 2);
+    assert_eq!(site.prompts_for(&mark).len(), 1);
+    // At once, in a chat that is not there yet.
+    let mark = name("at-once");
+    let sends = (0..5).map(|_| sent(&user, body("d", "m1", &mark)));
+    let parts = futures_util::future::join_all(sends).await;
+    assert!(parts.iter().all(|told| told[0].data == parts[0][0].data));
+    assert_eq!(site.prompts_for(&mark).len(), 1);
+}
+
+async fn another_text_under_the_id_replaces_what_followed(site: &Site) {
+    let user = site.user().await;
+    sent(&user, body("c", "m1", "one")).await;
+    sent(&user, body("c", "m2", "two")).await;
+    let parts = sent(&user, body("c", "m1", "uno")).await;
+    assert_eq!(text(&parts), "reply to: uno");
+    assert_eq!(said(&user).await, ["uno", "reply to: uno"]);
+}
+
+async fn a_reply_is_made_anew(site: &Site) {
+    let (user, model) = (site.user().await, name("anew"));
+    site.upstream
+        .script_each(&model, vec![Script::reply("first"), Script::reply("second"), Script::reply("third")]);
+    let mut body = body("c", "m1", "hi");
+    body["model"] = json!(format!("test/{model}"));
+    let first = sent(&user, body.clone()).await;
+    body["trigger"] = json!("regenerate-message");
+    body["messageId"] = first[0].data["messageId"].clone();
+    let second = sent(&user, body.clone()).await;
+    assert_eq!((text(&first).as_str(), text(&second).as_str()), ("first", "second"));
+    assert_ne!(first[0].data["messageId"], second[0].data["messageId"]);
+    assert_eq!(said(&user).await, ["hi", "second"]);
+    // A client that has read the chat elsewhere knows the message by our own id.
+    let room = user.get("/v1/rooms").await.string("/data/0/id");
+    let ours = user.get(&format!("/v1/rooms/{room}/messages")).await.string("/data/0/id");
+    body["messages"][0]["id"] = json!(ours);
+    assert_eq!(text(&sent(&user, body.clone()).await), "third");
+    body["messages"][0]["id"] = json!("unknown");
+    refused(&user.post("/api/chat").json(&body).await, 404, "no such message");
+    body["id"] = json!("unknown");
+    refused(&user.post("/api/chat").json(&body).await, 404, "no such chat");
+}
+
+async fn a_running_reply_is_resumed_from_its_beginning(site: &Site) {
+    let (user, model) = (site.user().await, name("slow"));
+    slow(site, &model, "one two three four");
+    user.get("/api/chat/c/stream").await.has_status(204);
+    let mut body = body("c", "m1", "go");
+    body["model"] = json!(format!("test/{model}"));
+    let mut live = open(&user, "POST", "/api/chat", &[], Some(body)).await;
+    let start = live.next().await.expect("a start");
+    while live.next().await.expect("a delta").data["type"] != "text-delta" {}
+    drop(live);
+    let resumed = open(&user, "GET", "/api/chat/c/stream", &[], None).await;
+    assert_eq!(resumed.header("x-vercel-ai-ui-message-stream").as_deref(), Some("v1"));
+    let parts = resumed.rest().await;
+    assert_eq!((&parts[0], text(&parts).as_str()), (&start, "one two three four"));
+    user.get("/api/chat/c/stream").await.has_status(204);
+    user.get("/api/chat/nowhere/stream").await.has_status(204);
+}
+
+async fn a_running_reply_is_stopped(site: &Site) {
+    let (user, model) = (site.user().await, name("stalls"));
+    site.upstream.script(&model, Script::stream().role().say("so far").stall());
+    let mut body = body("c", "m1", "go");
+    body["model"] = json!(format!("test/{model}"));
+    let mut live = open(&user, "POST", "/api/chat", &[], Some(body)).await;
+    while live.next().await.expect("a delta").data["type"] != "text-delta" {}
+    user.post("/api/chat/c/stop").await.is(200, &json!({"success": true}));
+    let rest = live.rest().await;
+    assert_eq!(kinds(&rest), ["text-end", "abort"]);
+    assert_eq!(said(&user).await, ["go", "so far"]);
+    until("the model is no longer read", || async {
+        site.upstream.calls_of(&model).iter().all(|call| call.end.is_some())
+    })
+    .await;
+    user.post("/api/chat/c/stop").await.is(200, &json!({"success": true}));
+    user.post("/api/chat/nowhere/stop").await.is(200, &json!({"success": true}));
+    user.get("/api/chat/c/stream").await.has_status(204);
+}
+
+async fn chats_are_the_callers_own(site: &Site) {
+    let (ann, bob, chat) = (site.user().await, site.user().await, name("chat"));
+    sent(&ann, body(&chat, "m1", "ann's")).await;
+    sent(&bob, body(&chat, "m1", "bob's")).await;
+    assert_eq!(said(&ann).await, ["ann's", "reply to: ann's"]);
+    assert_eq!(said(&bob).await, ["bob's", "reply to: bob's"]);
+    // Without a token: nobody's, where the settings allow it.
+    let mut none = site.http();
+    none.token = None;
+    let anonymous = none.post("/api/chat").json(&body(&chat, "m1", "nobody's")).await;
+    assert!(anonymous.has_status(200).text().contains("nobody's"), "{anonymous}");
+    let bad = site.http().with_token("sk-nobody");
+    for (verb, path) in [
+        ("POST", "/api/chat".to_owned()),
+        ("GET", format!("/api/chat/{chat}/stream")),
+        ("POST", format!("/api/chat/{chat}/stop")),
+    ] {
+        refused(&bad.ask(verb, &path).body("text/plain", "x").await, 401, "token");
+    }
+}
+
+async fn a_failure_is_told_in_the_stream(site: &Site) {
+    let (user, model) = (site.user().await, name("breaks"));
+    site.upstream.script(&model, Script::stream().role().say("so far").reset());
+    let mut body = body("c", "m1", "go");
+    body["model"] = json!(format!("test/{model}"));
+    let parts = sent(&user, body).await;
+    let error = &parts[parts.len() - 2].data;
+    assert_eq!((&error["type"], text(&parts).as_str()), (&json!("error"), "so far"));
+    assert!(error["errorText"].as_str().is_some_and(|text| !text.is_empty()), "{error}");
+}
+
+async fn bad_input_is_told_in_plain_words(site: &Site) {
+    let user = site.user().await;
+    let image = json!({"id": "c", "messages": [{"id": "m", "role": "user", "parts": [{"type": "file", "url": "data:"}]}]});
+    refused(&user.post("/api/chat").json(&image).await, 400, "no 'file'");
+    refused(&user.post("/api/chat").json(&body("c", "m", " ")).await, 400, "empty");
+    refused(&user.post("/api/chat").json(&body(&"x".repeat(129), "m", "x")).await, 400, "at most 128");
+    refused(&user.post("/api/chat").json(&json!({"id": "c"})).await, 400, "messages");
+    refused(&user.post("/api/chat").body("application/json", "{").await, 400, "JSON");
+    refused(&user.post("/api/chat").body("text/plain", "{}").await, 415, "application/json");
+    refused(&user.ask("PUT", "/api/chat").await, 405, "verb");
+    let mut unknown = body("c", "m", "x");
+    unknown["model"] = json!("nowhere/x");
+    refused(&user.post("/api/chat").json(&unknown).await, 400, "no such model");
+    assert_eq!(user.get("/v1/rooms").await.json()["data"], json!([]));
+}

@@ -1,0 +1,3 @@
+DROP INDEX rooms_completions;
+ALTER TABLE turns DROP COLUMN finish;
+ALTER TABLE turns DROP COLUMN options;
