@@ -9,13 +9,24 @@ pub struct Sampling {
     pub top_p: f32,
     /// Words that were said lately are this much less likely; 1 for no difference.
     pub repeat_penalty: f32,
+    /// For each time that a word was said in this reply, it is so much less likely; 0 for no difference.
+    pub frequency_penalty: f32,
+    /// A word that was said in this reply is so much less likely; 0 for no difference.
+    pub presence_penalty: f32,
     /// The same number gives the same reply.
     pub seed: u64,
 }
 
 impl Default for Sampling {
     fn default() -> Self {
-        Self { temperature: 0.0, top_p: 0.95, repeat_penalty: 1.0, seed: 0 }
+        Self {
+            temperature: 0.0,
+            top_p: 0.95,
+            repeat_penalty: 1.0,
+            frequency_penalty: 0.0,
+            presence_penalty: 0.0,
+            seed: 0,
+        }
     }
 }
 
@@ -38,7 +49,17 @@ impl Sampler {
 
     /// Chooses by a number for each word; `said` is what was said so far.
     pub fn choose(&mut self, likely: &mut [f32], said: &[u32]) -> u32 {
-        let Sampling { temperature, top_p, repeat_penalty, .. } = self.settings;
+        let Sampling { temperature, top_p, repeat_penalty, frequency_penalty, presence_penalty, .. } =
+            self.settings;
+        // Before the other: it counts in the model's own numbers.
+        if frequency_penalty != 0.0 || presence_penalty != 0.0 {
+            for (i, word) in said.iter().enumerate() {
+                if let Some(likely) = likely.get_mut(*word as usize) {
+                    let again = said[..i].contains(word);
+                    *likely -= frequency_penalty + if again { 0.0 } else { presence_penalty };
+                }
+            }
+        }
         if repeat_penalty != 1.0 {
             let lately = &said[said.len().saturating_sub(LATELY)..];
             for (i, word) in lately.iter().enumerate() {
@@ -131,5 +152,15 @@ mod tests {
     fn what_was_said_becomes_less_likely() {
         let mut sampler = Sampler::new(Sampling { repeat_penalty: 2.0, ..Sampling::default() });
         assert_eq!(sampler.choose(&mut [1.0, 1.5], &[1]), 0);
+    }
+
+    #[test]
+    fn penalties_count_what_this_reply_has_said() {
+        let mut often = Sampler::new(Sampling { frequency_penalty: 0.4, ..Sampling::default() });
+        assert_eq!(often.choose(&mut [1.0, 1.5], &[1]), 1, "once is not enough");
+        assert_eq!(often.choose(&mut [1.0, 1.5], &[1, 1]), 0);
+        let mut present = Sampler::new(Sampling { presence_penalty: 0.4, ..Sampling::default() });
+        assert_eq!(present.choose(&mut [1.0, 1.5], &[1, 1]), 1, "however often");
+        assert_eq!(present.choose(&mut [1.0, 1.3], &[1]), 0);
     }
 }

@@ -248,7 +248,7 @@ fn download(requirement: &str, folder: &Path) -> Result<PathBuf, String> {
         let run = Command::new(program[0])
             .args(&program[1..])
             .args(["download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"])
-            .args(["--only-binary", ":all:", "--dest"])
+            .args(["--retries", "2", "--only-binary", ":all:", "--dest"])
             .arg(folder)
             .arg(requirement)
             .stdin(Stdio::null())
@@ -257,8 +257,15 @@ fn download(requirement: &str, folder: &Path) -> Result<PathBuf, String> {
             Ok(run) if run.status.success() => break,
             Ok(run) => {
                 let words = String::from_utf8_lossy(&run.stderr);
+                // Only then is there another to ask.
+                if words.contains("No module named pip") {
+                    continue;
+                }
                 let last = words.lines().rfind(|line| line.contains("ERROR")).unwrap_or("pip has failed");
-                why = last.trim().to_owned();
+                // What pip says last is that there is no such package, also when it has reached nobody.
+                let unreached = words.contains("Retrying (");
+                why = if unreached { "pip cannot reach its registry" } else { last.trim() }.to_owned();
+                break;
             }
             Err(_) => {}
         }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt};
 use maru_domain::messages::Role;
 use maru_domain::turns::ports::{ChatModel, Finish, ModelError, ModelFault, Piece, Pieces};
-use maru_domain::turns::{Prompt, Usage};
+use maru_domain::turns::{Prompt, Sampling as Asked, Usage};
 use maru_local::chat::{Engine, EngineSettings, Question, Said};
 use maru_local::{LocalError, Sampling, Threads, t5};
 use std::path::{Path, PathBuf};
@@ -83,19 +83,27 @@ impl Shared {
         let settings = &self.settings;
         let asked = match self.running().await? {
             Running::Chat(engine) => engine.ask(Question {
-                conversation: conversation(prompt),
                 sampling: Sampling {
-                    temperature: settings.temperature,
-                    top_p: settings.top_p,
                     repeat_penalty: settings.repeat_penalty,
-                    seed: fastrand::u64(..),
+                    ..sampling(&prompt.sampling, settings.temperature, settings.top_p)
                 },
-                longest: settings.longest,
-                stops: Vec::new(),
+                longest: longest(&prompt.sampling, settings.longest),
+                stops: prompt.sampling.stop.clone(),
+                conversation: conversation(prompt),
             }),
             Running::T5(engine) => {
                 let t5 = settings.t5;
                 engine.ask(t5::Question {
+                    search: t5::Search {
+                        beams: t5.beams,
+                        no_repeat: t5.no_repeat,
+                        longest: longest(&prompt.sampling, t5.longest),
+                        sampling: Sampling {
+                            frequency_penalty: 0.0,
+                            presence_penalty: 0.0,
+                            ..sampling(&prompt.sampling, t5.temperature, settings.top_p)
+                        },
+                    },
                     // T5 knows tasks and no conversations: it is given the last message.
                     text: prompt
                         .messages
@@ -103,22 +111,32 @@ impl Shared {
                         .next_back()
                         .map(|said| said.content)
                         .unwrap_or_default(),
-                    search: t5::Search {
-                        beams: t5.beams,
-                        no_repeat: t5.no_repeat,
-                        longest: t5.longest,
-                        sampling: Sampling {
-                            temperature: t5.temperature,
-                            top_p: settings.top_p,
-                            repeat_penalty: 1.0,
-                            seed: fastrand::u64(..),
-                        },
-                    },
                 })
             }
         };
         asked.map_err(fault)
     }
+}
+
+/// How words are chosen: as the client asks, else as the settings say.
+#[expect(clippy::cast_possible_truncation, reason = "numbers between -2 and 2")]
+fn sampling(asked: &Asked, temperature: f32, top_p: f32) -> Sampling {
+    Sampling {
+        temperature: asked.temperature.map_or(temperature, |asked| asked as f32),
+        top_p: asked.top_p.map_or(top_p, |asked| asked as f32),
+        repeat_penalty: 1.0,
+        frequency_penalty: asked.frequency_penalty.unwrap_or_default() as f32,
+        presence_penalty: asked.presence_penalty.unwrap_or_default() as f32,
+        seed: asked.seed.map_or_else(|| fastrand::u64(..), i64::cast_unsigned),
+    }
+}
+
+/// Clients may ask for less than the settings allow, and not for more. Nothing here thinks aloud, so
+/// both of their limits are one.
+fn longest(asked: &Asked, most: usize) -> usize {
+    let limits = [asked.max_tokens, asked.max_completion_tokens];
+    let limits = limits.into_iter().flatten().filter_map(|limit| usize::try_from(limit).ok());
+    limits.fold(most, usize::min).max(1)
 }
 
 #[async_trait]

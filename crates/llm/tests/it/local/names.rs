@@ -3,6 +3,7 @@
 use super::smollm;
 use crate::support::{hear, prompt};
 use maru_domain::turns::ports::{Finish, Models};
+use maru_domain::turns::{Prompt, Sampling};
 use maru_llm::local::LocalSettings;
 use maru_llm::{LlmSettings, ProviderKind, ProviderSettings, Registry};
 use std::path::Path;
@@ -89,4 +90,33 @@ async fn a_t5_answers_through_the_port() {
     let again = hear(model.as_ref(), prompt("hello")).await;
     assert_eq!(heard.text, again.text, "beams are stable");
     assert!(heard.end.and_then(|(_, usage)| usage).is_some_and(|usage| usage.output_tokens > 0));
+}
+
+#[tokio::test]
+async fn what_a_client_asks_of_a_reply_is_kept_to() {
+    let folder = smollm().await.parent().expect("a folder").to_owned();
+    let local = LocalSettings { folder: Some(folder), longest: 12, ..LocalSettings::default() };
+    let registry = Registry::new(LlmSettings { local, ..settings("smollm2-135m", Vec::new()) });
+    let model = registry.unwrap_or_else(|error| panic!("{error}")).resolve(None).expect("the default");
+    let ask = async |text: &str, sampling: Sampling| {
+        hear(model.as_ref(), Prompt { sampling, ..prompt(text) }).await
+    };
+    let long = "Tell me a very long story about a dragon.";
+    for (asked, said) in [(Some(3), 3), (None, 12), (Some(4000), 12)] {
+        let heard = ask(long, Sampling { max_completion_tokens: asked, ..Sampling::default() }).await;
+        let (finish, usage) = heard.end.expect("an end");
+        assert_eq!((finish, usage.expect("usage").output_tokens), (Finish::Length, said), "{asked:?}");
+    }
+    let stop = vec!["Paris".to_owned()];
+    let heard = ask("What is the capital of France?", Sampling { stop, ..Sampling::default() }).await;
+    assert!(!heard.text.contains("Paris") && !heard.text.is_empty(), "{heard:?}");
+    assert_eq!(heard.end.expect("an end").0, Finish::Stop);
+    let free = |seed| Sampling { temperature: Some(1.5), seed: Some(seed), ..Sampling::default() };
+    let (first, again) = (ask(long, free(7)).await.text, ask(long, free(7)).await.text);
+    assert_eq!(first, again, "a seed gives the same reply");
+    let mut others = Vec::new();
+    for seed in 8..12 {
+        others.push(ask(long, free(seed)).await.text);
+    }
+    assert!(others.iter().any(|other| *other != first), "and another one another: {first:?}");
 }
