@@ -40,6 +40,7 @@ pub(crate) fn sum(lanes: [f32; LANES]) -> f32 {
 }
 
 /// The products of `R` rows with `T` vectors; the loads of one serve the other.
+#[expect(clippy::needless_range_loop, reason = "plain numbers are what the compiler makes vectors of")]
 #[inline(always)]
 pub(crate) fn tile<const R: usize, const T: usize>(w: [&[f32]; R], x: [&[f32]; T]) -> [[f32; T]; R] {
     let mut lanes = [[[0.0f32; LANES]; T]; R];

@@ -9,12 +9,14 @@ pub(crate) struct Format {
     /// Bytes of a block.
     pub bytes: usize,
     /// Reads a block.
-    pub read: fn(&[u8], &mut [f32]),
+    pub read: Read,
 }
+
+type Read = fn(&[u8], &mut [f32]);
 
 /// The format of a type by ggml's number for it.
 pub(crate) fn format(kind: u32) -> Option<Format> {
-    let (numbers, bytes, read): (_, _, fn(&[u8], &mut [f32])) = match kind {
+    let (numbers, bytes, read): (_, _, Read) = match kind {
         0 => (1, 4, |b, y| y[0] = f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
         1 => (1, 2, |b, y| y[0] = f16_at(b, 0)),
         30 => (1, 2, |b, y| y[0] = bf16::from_le_bytes([b[0], b[1]]).to_f32()),

@@ -161,12 +161,15 @@ fn byte_pairs(gguf: &Gguf, texts: &[String]) -> Result<Tokenizer, LocalError> {
     Ok(tokenizer)
 }
 
+/// How good it is, the pieces' numbers, the pieces.
+type Merge = (f64, (u32, u32), (String, String));
+
 /// SentencePiece's pieces, as Llama 2 has them: the merges follow from the order of the pieces.
 fn pieces(gguf: &Gguf, texts: &[String]) -> Result<Tokenizer, LocalError> {
     let wrong = |error: tokenizers::Error| gguf.wrong(format!("has tokens that cannot be used: {error}"));
     let scores = gguf.numbers("tokenizer.ggml.scores").unwrap_or_default();
     let vocabulary: HashMap<&str, u32> = texts.iter().map(String::as_str).zip(0u32..).collect();
-    let mut merges: Vec<(f64, (u32, u32), (String, String))> = Vec::new();
+    let mut merges: Vec<Merge> = Vec::new();
     for (text, score) in texts.iter().zip(scores) {
         for (at, _) in text.char_indices().skip(1) {
             let (a, b) = text.split_at(at);
