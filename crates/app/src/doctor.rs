@@ -275,13 +275,19 @@ async fn model(settings: &Settings) -> Finding {
             check,
             Verdict::Fails,
             error.to_string(),
-            "set llm.model to one of the configured providers' models",
+            "do what it says, or set llm.model to one of the configured providers' models",
         );
     }
     let provider = name.split('/').next().unwrap_or_default();
     let Some(provider) = settings.llm.providers.get(provider) else {
         return Finding::fine(check, name.clone());
     };
+    if provider.kind != "openai" {
+        return Finding::fine(
+            check,
+            format!("{name}; runs in this process, from {}", provider.path.display()),
+        );
+    }
     let address =
         provider.base_url.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
     let port = if provider.base_url.starts_with("https:") { 443 } else { 80 };

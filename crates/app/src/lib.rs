@@ -14,5 +14,12 @@ pub mod system;
 pub mod tasks;
 pub mod wire;
 
+/// Models that run in this process: what the commands need of them.
+#[cfg(feature = "local")]
+pub mod models {
+    pub use crate::wire::catalogue;
+    pub use maru_llm::local::{CATALOGUE, Catalogue, Entry, Progress, PullError, Pulled};
+}
+
 pub use serve::{ServeError, serve};
 pub use settings::{Overrides, Settings, load};

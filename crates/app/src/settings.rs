@@ -115,6 +115,8 @@ pub struct LlmSettings {
     pub concurrency: usize,
     /// How long the demo model pauses before each word.
     pub demo_delay: Span,
+    /// Models of this process.
+    pub local: LocalSettings,
     /// The providers by name.
     pub providers: BTreeMap<String, ProviderSettings>,
 }
@@ -123,7 +125,7 @@ pub struct LlmSettings {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderSettings {
-    /// The protocol; `openai` is the only one yet.
+    /// `openai`, or `local` and `t5` for models of this process.
     #[serde(default = "openai")]
     pub kind: String,
     /// Where it is.
@@ -135,6 +137,41 @@ pub struct ProviderSettings {
     /// The models it has; empty for any.
     #[serde(default)]
     pub models: Words,
+    /// Where models of this process lie.
+    #[serde(default)]
+    pub path: PathBuf,
+}
+
+/// `[llm.local]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalSettings {
+    /// Where the catalogue's models lie; empty: in the data directory.
+    pub folder: PathBuf,
+    /// Threads that compute.
+    pub threads: usize,
+    /// The longest conversation, in tokens.
+    pub context: usize,
+    /// The longest reply, in tokens.
+    pub max_tokens: usize,
+    /// Conversations that are answered at once.
+    pub at_once: usize,
+    /// MiB of keys and values that are kept.
+    pub cache_mib: usize,
+    /// How free the choice of words is.
+    pub temperature: f32,
+    /// How much of the likely words is drawn from.
+    pub top_p: f32,
+    /// How much less likely what was said lately is.
+    pub repeat_penalty: f32,
+    /// T5: replies that are followed at once.
+    pub t5_beams: usize,
+    /// T5: no so many tokens in a row twice.
+    pub t5_no_repeat: usize,
+    /// T5: the longest reply, in tokens.
+    pub t5_max_tokens: usize,
+    /// T5: above 0, words are drawn.
+    pub t5_temperature: f32,
 }
 
 fn openai() -> String {
@@ -206,6 +243,13 @@ impl Settings {
             Anonymous::Deny => false,
             Anonymous::Loopback => self.server.bind.ip().to_canonical().is_loopback(),
         }
+    }
+
+    /// Where the catalogue's models lie.
+    #[must_use]
+    pub fn model_dir(&self) -> PathBuf {
+        let folder = &self.llm.local.folder;
+        if folder.as_os_str().is_empty() { self.data_dir().join("models") } else { folder.clone() }
     }
 
     /// Where files of maru's own lie: beside the SQLite file, else `./data`.

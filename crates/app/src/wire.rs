@@ -177,10 +177,15 @@ fn llm_settings(settings: &Settings) -> LlmSettings {
     let llm = &settings.llm;
     let providers = llm.providers.iter().map(|(name, provider)| ProviderSettings {
         name: name.clone(),
-        kind: ProviderKind::OpenAi,
+        kind: match provider.kind.as_str() {
+            "local" => ProviderKind::Local,
+            "t5" => ProviderKind::T5,
+            _ => ProviderKind::OpenAi,
+        },
         base_url: provider.base_url.clone(),
         api_key: provider.api_key.secret(),
         models: provider.models.0.clone(),
+        path: provider.path.clone(),
     });
     let defaults = LlmSettings::default();
     let mut guard = defaults.guard;
@@ -195,5 +200,36 @@ fn llm_settings(settings: &Settings) -> LlmSettings {
         limits: Limits::default(),
         guard,
         demo_delay: llm.demo_delay.0,
+        #[cfg(feature = "local")]
+        local: local_settings(settings),
     }
+}
+
+#[cfg(feature = "local")]
+fn local_settings(settings: &Settings) -> maru_llm::local::LocalSettings {
+    let local = &settings.llm.local;
+    maru_llm::local::LocalSettings {
+        folder: Some(settings.model_dir()),
+        threads: local.threads,
+        context: local.context,
+        longest: local.max_tokens,
+        at_once: local.at_once,
+        remembered: local.cache_mib << 20,
+        temperature: local.temperature,
+        top_p: local.top_p,
+        repeat_penalty: local.repeat_penalty,
+        t5: maru_llm::local::T5Settings {
+            beams: local.t5_beams,
+            no_repeat: local.t5_no_repeat,
+            longest: local.t5_max_tokens,
+            temperature: local.t5_temperature,
+        },
+    }
+}
+
+/// The catalogue of models, with the folder of the settings.
+#[cfg(feature = "local")]
+#[must_use]
+pub fn catalogue(settings: &Settings) -> maru_llm::local::Catalogue {
+    maru_llm::local::Catalogue::new(settings.model_dir())
 }

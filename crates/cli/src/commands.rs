@@ -9,6 +9,8 @@ pub mod import;
 pub mod key;
 pub mod manual;
 pub mod migrate;
+#[cfg(feature = "local")]
+pub mod model;
 pub mod moving;
 pub mod plc;
 pub mod quote;

@@ -49,7 +49,7 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command, settings: Settings, output: &Output) -> Result<ExitCode, BoxError> {
     match command {
-        Command::Serve(_) => commands::serve::run(settings).await,
+        Command::Serve(_) => commands::serve::run(settings, output).await,
         Command::Migrate(arguments) => commands::migrate::run(&arguments, &settings, output).await,
         Command::Backup(arguments) => commands::backup::run(&arguments, &settings, output).await,
         Command::Restore(arguments) => commands::restore::run(&arguments, &settings, output).await,
@@ -67,5 +67,7 @@ async fn run(command: Command, settings: Settings, output: &Output) -> Result<Ex
         Command::Retention(arguments) => commands::retention::run(&arguments, &settings, output).await,
         Command::Completions { shell } => commands::manual::completions(shell),
         Command::Manual { to } => commands::manual::run(to.as_deref(), output),
+        #[cfg(feature = "local")]
+        Command::Model(command) => commands::model::run(command, &settings, output).await,
     }
 }

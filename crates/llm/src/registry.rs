@@ -2,12 +2,15 @@
 
 use crate::demo::Demo;
 use crate::guard::{Guard, GuardSettings};
+#[cfg(feature = "local")]
+use crate::local::{Catalogue, Local, LocalSettings, found};
 use crate::openai::{Limits, OpenAi, OpenAiSettings, client};
 use maru_domain::turns::ports::{ChatModel, Models};
 use moka::sync::Cache;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -26,6 +29,12 @@ pub enum ProviderKind {
     #[default]
     #[serde(rename = "openai")]
     OpenAi,
+    /// A chat model out of a GGUF file, in this process.
+    #[serde(rename = "local")]
+    Local,
+    /// A T5 out of a folder, in this process.
+    #[serde(rename = "t5")]
+    T5,
 }
 
 /// A provider of models.
@@ -41,6 +50,8 @@ pub struct ProviderSettings {
     pub api_key: Option<SecretString>,
     /// Its models by their own names; none: any name is passed on.
     pub models: Vec<String>,
+    /// Where models of this process lie: a GGUF file or a folder of them; the folder of a T5.
+    pub path: PathBuf,
 }
 
 /// Every model that rooms may use.
@@ -59,6 +70,9 @@ pub struct LlmSettings {
     pub guard: GuardSettings,
     /// How long the demo waits before each word; default 0.
     pub demo_delay: Duration,
+    /// Models of this process.
+    #[cfg(feature = "local")]
+    pub local: LocalSettings,
 }
 
 impl Default for LlmSettings {
@@ -70,6 +84,8 @@ impl Default for LlmSettings {
             limits: Limits::default(),
             guard: GuardSettings::default(),
             demo_delay: Duration::ZERO,
+            #[cfg(feature = "local")]
+            local: LocalSettings::default(),
         }
     }
 }
@@ -117,6 +133,26 @@ pub enum LlmError {
         /// Which name.
         model: String,
     },
+    /// A path where no model is that can be used.
+    #[error("llm.providers.{provider}.path: {why}")]
+    Path {
+        /// Whose path.
+        provider: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A model of the catalogue that is not here.
+    #[error("llm.model: {0} is not here yet; run `maru model pull {0}`")]
+    NotPulled(&'static str),
+    /// Built without models of its own.
+    #[error("llm.providers.{provider}.kind: this maru was built without local models")]
+    NotBuilt {
+        /// Whose kind.
+        provider: String,
+    },
+    /// No threads for models.
+    #[error("{0}")]
+    Threads(String),
     /// No HTTP client could be made.
     #[error("the HTTP client for model providers cannot start: {0}")]
     Client(String),
@@ -160,15 +196,67 @@ impl Registry {
             settings,
         };
         let providers = std::mem::take(&mut registry.settings.providers);
-        if !providers.is_empty() {
+        let (remote, own): (Vec<_>, Vec<_>) =
+            providers.into_iter().partition(|provider| provider.kind == ProviderKind::OpenAi);
+        if !remote.is_empty() {
             let http = client(registry.settings.connect_timeout)?;
-            for provider in providers {
+            for provider in remote {
                 registry.add(provider, http.clone())?;
             }
         }
+        registry.add_own(own)?;
         registry.find_bare();
         registry.set_default()?;
         Ok(registry)
+    }
+
+    /// Models of this process: those of the settings, then those of the catalogue that are here.
+    #[cfg(feature = "local")]
+    fn add_own(&mut self, providers: Vec<ProviderSettings>) -> Result<(), LlmError> {
+        let catalogue = self.settings.local.folder.as_ref().map(Catalogue::new);
+        let pulled: Vec<_> = catalogue.iter().flat_map(Catalogue::here).collect();
+        if providers.is_empty() && pulled.is_empty() {
+            return Ok(());
+        }
+        let threads = maru_local::Threads::new(self.settings.local.threads);
+        let threads = threads.map_err(|error| LlmError::Threads(error.to_string()))?;
+        for provider in providers {
+            let ProviderSettings { name, kind, models, path, .. } = provider;
+            let taken = self.listed.keys().any(|full| full.split('/').next() == Some(&name));
+            if name.is_empty() || name.contains('/') || taken || self.providers.contains_key(&name) {
+                return Err(LlmError::ProviderName { provider: name });
+            }
+            let wanted = |(model, _): &(String, PathBuf)| models.is_empty() || models.contains(model);
+            let found: Vec<_> = found(&name, kind, &path)?.into_iter().filter(wanted).collect();
+            for missing in models.iter().filter(|model| !found.iter().any(|(found, _)| found == *model)) {
+                let why = format!("{}: no model {missing:?} lies there", path.display());
+                return Err(LlmError::Path { provider: name, why });
+            }
+            for (model, path) in found {
+                self.add_local(&threads, format!("{name}/{model}"), kind, path);
+            }
+        }
+        for (model, path) in pulled {
+            self.add_local(&threads, model.to_owned(), ProviderKind::Local, path);
+        }
+        Ok(())
+    }
+
+    /// Each model has a queue of its own, so each has places of its own.
+    #[cfg(feature = "local")]
+    fn add_local(&mut self, threads: &maru_local::Threads, full: String, kind: ProviderKind, path: PathBuf) {
+        let model = Local::new(kind, path, self.settings.local.clone(), threads.clone());
+        let guarded = Guard::new(full.clone(), Arc::new(model), self.settings.guard);
+        self.listed.insert(full.clone(), Arc::new(guarded));
+        self.names.push(full);
+    }
+
+    #[cfg(not(feature = "local"))]
+    fn add_own(&mut self, providers: Vec<ProviderSettings>) -> Result<(), LlmError> {
+        match providers.into_iter().next() {
+            Some(provider) => Err(LlmError::NotBuilt { provider: provider.name }),
+            None => Ok(()),
+        }
     }
 
     fn add(&mut self, settings: ProviderSettings, http: reqwest::Client) -> Result<(), LlmError> {
@@ -196,20 +284,18 @@ impl Registry {
     }
 
     fn guarded(&self, provider: &Provider, model: &str) -> Result<Arc<dyn ChatModel>, LlmError> {
-        let ProviderSettings { name, kind, base_url, api_key, .. } = &provider.settings;
-        let adapter = match kind {
-            ProviderKind::OpenAi => OpenAi::with_client(
-                provider.http.clone(),
-                OpenAiSettings {
-                    name: name.clone(),
-                    base_url: base_url.clone(),
-                    api_key: api_key.clone(),
-                    model: model.to_owned(),
-                    connect_timeout: self.settings.connect_timeout,
-                    limits: self.settings.limits,
-                },
-            )?,
-        };
+        let ProviderSettings { name, base_url, api_key, .. } = &provider.settings;
+        let adapter = OpenAi::with_client(
+            provider.http.clone(),
+            OpenAiSettings {
+                name: name.clone(),
+                base_url: base_url.clone(),
+                api_key: api_key.clone(),
+                model: model.to_owned(),
+                connect_timeout: self.settings.connect_timeout,
+                limits: self.settings.limits,
+            },
+        )?;
         let full = format!("{name}/{model}");
         Ok(Arc::new(Guard::sharing(
             Arc::clone(&provider.places),
@@ -233,15 +319,21 @@ impl Registry {
 
     fn set_default(&mut self) -> Result<(), LlmError> {
         let model = self.settings.model.clone();
-        self.default = self
-            .named(&model)
-            .ok_or_else(|| LlmError::UnknownDefault { model: model.clone(), known: self.known() })?;
+        self.default = self.named(&model).ok_or_else(|| self.unknown(&model))?;
         let full = self.bare.get(&model).cloned().unwrap_or(model);
         // Kept for good, even if the provider lists nothing.
         self.listed.insert(full.clone(), Arc::clone(&self.default));
         self.names.retain(|name| *name != full);
         self.names.insert(0, full);
         Ok(())
+    }
+
+    fn unknown(&self, model: &str) -> LlmError {
+        #[cfg(feature = "local")]
+        if let Some(entry) = Catalogue::entry(model) {
+            return LlmError::NotPulled(entry.name);
+        }
+        LlmError::UnknownDefault { model: model.to_owned(), known: self.known() }
     }
 
     fn known(&self) -> String {

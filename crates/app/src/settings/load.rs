@@ -146,6 +146,7 @@ fn add_openai(llm: &mut LlmSettings, environment: &Map<String, String>) {
             base_url: String::new(),
             api_key: Hidden::default(),
             models: Words::default(),
+            path: PathBuf::new(),
         });
     }
     if let Some(openai) = llm.providers.get_mut("openai") {
@@ -199,6 +200,17 @@ fn check(
     if llm.concurrency == 0 {
         wrong.push("llm.concurrency: at least 1".to_owned());
     }
+    let local = &llm.local;
+    if local.context < 256 || local.max_tokens == 0 || local.t5_max_tokens == 0 || local.at_once == 0 {
+        wrong.push("llm.local: context at least 256, max_tokens and at_once at least 1".to_owned());
+    }
+    if !(1..=16).contains(&local.t5_beams) {
+        wrong.push("llm.local.t5_beams: 1 to 16".to_owned());
+    }
+    let free = [local.temperature, local.t5_temperature, local.top_p, local.repeat_penalty];
+    if free.iter().any(|number| !(0.0..=10.0).contains(number)) || local.repeat_penalty == 0.0 {
+        wrong.push("llm.local: temperatures, top_p and repeat_penalty are between 0 and 10".to_owned());
+    }
     if llm.history_messages == 0 {
         wrong.push("llm.history_messages: at least 1".to_owned());
     }
@@ -210,8 +222,17 @@ fn check(
         wrong.push("auth.token_ttl: longer than nothing".to_owned());
     }
     for (name, provider) in &llm.providers {
-        if provider.kind != "openai" {
-            wrong.push(format!("llm.providers.{name}.kind: {:?} is not known; \"openai\" is", provider.kind));
+        match provider.kind.as_str() {
+            "openai" => {}
+            "local" | "t5" => {
+                if provider.path.as_os_str().is_empty() {
+                    wrong.push(format!("llm.providers.{name}.path: must say where the model is"));
+                }
+                continue;
+            }
+            kind => wrong.push(format!(
+                "llm.providers.{name}.kind: {kind:?} is not known; \"openai\", \"local\" and \"t5\" are"
+            )),
         }
         let url = &provider.base_url;
         let address = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));

@@ -3,6 +3,7 @@
 mod backups;
 mod database;
 mod keys;
+mod models;
 mod rooms;
 mod settings;
 mod terminal;

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What each of our crates may depend on among our crates, tests aside.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("maru-domain", &[]),
     ("maru-store", &["maru-domain"]),
     ("maru-ephemeral", &["maru-domain"]),
-    ("maru-llm", &["maru-domain"]),
+    ("maru-llm", &["maru-domain", "maru-local"]),
+    ("maru-local", &[]),
     ("maru-auth", &["maru-domain"]),
     ("maru-app", &["maru-domain", "maru-store", "maru-ephemeral", "maru-llm", "maru-auth"]),
     ("maru-cli", &["maru-app", "maru-domain"]),

@@ -7,6 +7,8 @@ mod faults;
 mod guard;
 mod hostile;
 mod limits;
+#[cfg(feature = "local")]
+mod local;
 mod registry;
 mod request;
 mod support;

@@ -13,6 +13,7 @@ fn provider(name: &str, base_url: &str, models: &[&str]) -> ProviderSettings {
         base_url: base_url.to_owned(),
         api_key: None,
         models: models.iter().map(|model| (*model).to_owned()).collect(),
+        path: std::path::PathBuf::new(),
     }
 }
 

@@ -31,7 +31,7 @@ fn config_shows_what_is_in_effect() {
     );
     assert_eq!(
         shown["llm"]["providers"]["home"],
-        json!({"kind": "openai", "base_url": "http://home/v1", "api_key": "(hidden)", "models": ["a"]})
+        json!({"kind": "openai", "base_url": "http://home/v1", "api_key": "(hidden)", "models": ["a"], "path": ""})
     );
     assert_eq!(shown["server"]["trusted_proxies"], json!(["10.0.0.1", "::1"]));
     std::fs::write(here.join("other.toml"), "[server]\nworkers = 5\n").expect("a file");
