@@ -228,7 +228,8 @@ impl Registry {
             }
             let wanted = |(model, _): &(String, PathBuf)| models.is_empty() || models.contains(model);
             let found: Vec<_> = found(&name, kind, &path)?.into_iter().filter(wanted).collect();
-            for missing in models.iter().filter(|model| !found.iter().any(|(found, _)| found == *model)) {
+            let lies_there = |model: &&String| found.iter().any(|(found, _)| found == *model);
+            if let Some(missing) = models.iter().find(|model| !lies_there(model)) {
                 let why = format!("{}: no model {missing:?} lies there", path.display());
                 return Err(LlmError::Path { provider: name, why });
             }

@@ -1,5 +1,5 @@
 //! The models against a provider that misbehaves on demand.
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "tests and what they share")]
+#![expect(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests and what they share")]
 
 mod demo;
 mod fake;
