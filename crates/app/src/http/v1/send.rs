@@ -21,9 +21,6 @@ use std::time::Duration;
 
 /// The longest that `Prefer: wait` waits.
 const LONGEST_WAIT: u64 = 120;
-/// So often a retry looks for the answer that the first arrival is about to keep, and so long it waits in between.
-const FIRST_LOOKS: u32 = 20;
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Sends a message and starts its turn.
 ///
@@ -81,29 +78,11 @@ impl Ask<'_> {
         }
         Ok(once::kept(self.state, self.key.as_ref()).await?)
     }
-
-    /// The same for one that came while the first was being answered, which takes a moment. A first arrival that died
-    /// over its answer has kept none: then the retry tells what there is.
-    async fn kept_by_the_first(&self) -> Result<Option<HttpResponse>, Problem> {
-        if wants_stream(self.request) || preferred_wait(self.request).is_some() {
-            return Ok(None);
-        }
-        for _ in 0..FIRST_LOOKS {
-            if let Some(kept) = self.kept().await? {
-                return Ok(Some(kept));
-            }
-            tokio::time::sleep(FIRST_PAUSE).await;
-        }
-        Ok(None)
-    }
 }
 
 /// What was stored, as it is; as a stream that goes on to the end of the turn; or after the end.
 pub async fn answer(ask: Ask<'_>, made: Once<Sending>) -> Result<HttpResponse, Problem> {
     let (sending, again) = made.made()?;
-    if again && let Some(kept) = ask.kept_by_the_first().await? {
-        return Ok(kept);
-    }
     let stored = stored(ask.state, &sending, again).await?;
     let response = if wants_stream(ask.request) {
         let turn = sending.sent.turn.id;
@@ -159,10 +138,7 @@ pub fn wants_stream(request: &HttpRequest) -> bool {
 /// `Prefer: wait=30` (RFC 7240).
 fn preferred_wait(request: &HttpRequest) -> Option<Duration> {
     let prefer = request.headers().get("prefer")?.to_str().ok()?;
-    let wait = prefer.split([',', ';']).find_map(|preference| {
-        let (name, value) = preference.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("wait").then_some(value)
-    })?;
-    let seconds: u64 = wait.trim().trim_matches('"').parse().ok()?;
+    let wait = prefer.split([',', ';']).find_map(|preference| preference.trim().strip_prefix("wait="))?;
+    let seconds: u64 = wait.trim().parse().ok()?;
     Some(Duration::from_secs(seconds.min(LONGEST_WAIT)))
 }

@@ -1,5 +1,6 @@
 //! Waiting for the end of a turn.
 
+use super::reader::Reader;
 use super::world::{Setup, World, ended, request, under_key};
 use maru_domain::ids::{Ids, TurnId};
 use maru_domain::turns::{Settled, TurnStatus};
@@ -94,8 +95,9 @@ async fn for_an_end_that_cannot_be_stored_has_an_end() {
     let turn = sending.sent.turn.id;
     let room = sending.sent.room.id;
     let model = world.model.asked().await;
-    server.flaky.some(Call::Finish, 0, usize::MAX, Trouble::Away);
     model.say("all of it");
+    Reader::open(&server, turn).await.has("all of it").await;
+    server.flaky.some(Call::Finish, 0, usize::MAX, Trouble::Away);
     model.end();
     let (settled, ()) = tokio::join!(sending.settled(), async {
         server.flaky.called(Call::Finish, 1).await;
@@ -106,12 +108,12 @@ async fn for_an_end_that_cannot_be_stored_has_an_end() {
     let fault = settled.unwrap_err();
     assert_eq!((fault.code.name, fault.retry_after), ("reply_not_ready", Some(Duration::from_secs(1))));
     assert!(!world.stored(turn).await.turn.status.is_terminal());
-    // There is room again: the turn ends, and the same key finds it.
-    server.flaky.is_well();
-    server.take_over().await;
-    let end = server.end_of(turn).await;
-    let again =
-        super::world::replayed(server.try_send(room, under_key("k", request("hello"))).await.unwrap());
+    // There is room again: whoever takes the turn over ends it, and the same key finds it.
+    let next = world.server_with(Setup::named("two"));
+    next.take_over().await;
+    let end = next.end_of(turn).await;
+    assert_eq!((end.turn.status, end.reply.as_str()), (TurnStatus::Interrupted, "all of it"));
+    let again = super::world::replayed(next.try_send(room, under_key("k", request("hello"))).await.unwrap());
     assert_eq!(again.sent.turn.id, turn);
     assert_eq!(ended(again.settled().await.unwrap().1), end);
     assert_eq!(world.messages(room).await.1.len(), 2, "nothing is there twice");

@@ -6,7 +6,7 @@ use maru_testkit::upstream::Script;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-on_both! { a_send_answers_what_was_stored a_send_may_wait_or_store_only a_send_is_done_once the_same_at_once_gets_one_answer edits_replace_or_regenerate
+on_both! { a_send_answers_what_was_stored a_send_may_wait_or_store_only a_send_is_done_once edits_replace_or_regenerate
 messages_are_deleted policies_are_obeyed bodies_are_json a_running_turn_ends_before_its_message_goes }
 
 async fn send(user: &Http, room: &Value, body: Value) -> Reply {
@@ -53,30 +53,6 @@ async fn a_send_answers_what_was_stored(site: &Site) {
     assert!(done["usage"]["output_tokens"].is_i64() && done["finished_at"].is_string(), "{done}");
     let path = format!("/v1/turns/{}", done["id"].as_str().expect("an id"));
     user.get(&path).await.is(200, done);
-}
-
-/// To the byte, whoever is first and however far the turn has come; another body is refused.
-async fn the_same_at_once_gets_one_answer(site: &Site) {
-    let user = site.user().await;
-    let made = room(&user, json!({})).await;
-    for round in 0..5 {
-        let key = name("key");
-        let asks = (0..12).map(|n| {
-            let text = if n % 2 == 0 { "one" } else { "other" };
-            user.post(&at(&made, "/messages")).key(&key).json(&json!({ "content": text })).into_future()
-        });
-        let answers = futures_util::future::join_all(asks).await;
-        let (stored, reused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
-        assert_eq!((stored.len(), reused.len()), (6, 6), "{round}");
-        assert!(stored.iter().all(|answer| answer.body == stored[0].body), "{round}: {stored:?}");
-        let first = stored.iter().filter(|answer| answer.header("idempotency-replayed").is_none()).count();
-        assert_eq!(first, 1, "{round}");
-        reused.iter().for_each(|answer| refused(answer, 422, "idempotency_key_reused"));
-    }
-    // The word in any case, as of every header.
-    let waited =
-        user.post(&at(&made, "/messages")).json(&json!({"content": "x"})).header("Prefer", "Wait = 30");
-    waited.await.has("preference-applied", "wait=30").has_status(200);
 }
 
 async fn a_send_may_wait_or_store_only(site: &Site) {
