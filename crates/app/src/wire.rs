@@ -110,7 +110,8 @@ pub async fn wire(settings: &Settings) -> Result<Wired, BoxError> {
     };
     let budget = Budget { messages: settings.llm.history_messages, chars: settings.llm.history_chars };
     let instance = InstanceId(SystemIds.next().to_string());
-    let engine = EngineSettings::new(instance, budget);
+    let engine =
+        EngineSettings { total: settings.llm.total_timeout.0, ..EngineSettings::new(instance, budget) };
     let engine = if store.is_embedded() { engine } else { engine.shared() };
     let services = Services::new(ports, ServiceSettings { token_ttl: settings.auth.token_ttl.0, engine });
     Ok(Wired { services, store, redis, memory, tasks })

@@ -73,7 +73,7 @@ pub mod codes {
         TURN_NOT_FOUND "turn_not_found" NotFound "there is no such turn";
         NO_OPEN_SESSION "no_open_session" NotFound "there is no open session; send a message to start one";
         ROOM_EXISTS "room_exists" Conflict "there is a room of this id already";
-        NOT_LAST_TURN "not_last_turn" Conflict "only the last turn can be retried; edit the message with regenerate to drop what follows";
+        NOT_LAST_TURN "not_last_turn" Conflict "something was said after this turn, and a retry would lose it; PATCH the turn's message with regenerate to have it answered anew without what follows, or send it again";
         NOT_A_PERSONS_MESSAGE "not_a_persons_message" Conflict "only a message of role user can be edited";
         ROOM_ENDED "room_ended" Conflict "the room has ended; open another";
         TURN_IN_PROGRESS "turn_in_progress" Conflict "a turn is running in this room; wait for it or cancel it";
@@ -88,6 +88,7 @@ pub mod codes {
         TOO_MANY_ATTEMPTS "too_many_attempts" TooMany "too many attempts; wait as long as Retry-After says";
         STORE_UNAVAILABLE "store_unavailable" Unavailable "the database is away; try again";
         OVERLOADED "overloaded" Unavailable "the server is busy; try again";
+        REPLY_NOT_READY "reply_not_ready" Unavailable "the message is stored and its reply is not there yet; send it again under the same Idempotency-Key, or look at the conversation later";
         DRAINING "draining" Unavailable "the server is about to stop; try again";
         NOT_FOUND "not_found" NotFound "there is nothing at this address; GET /openapi.json lists what there is";
         INVALID_JSON "invalid_json" Invalid "the body is not a JSON object";

@@ -369,6 +369,16 @@ impl Models for Registry {
         }
     }
 
+    fn full_name(&self, name: Option<&str>) -> Option<String> {
+        match name {
+            None => self.names.first().cloned(),
+            Some(name) if self.listed.contains_key(name) => Some(name.to_owned()),
+            Some(name) => {
+                self.named(name).map(|_| self.bare.get(name).map_or(name, String::as_str).to_owned())
+            }
+        }
+    }
+
     fn names(&self) -> Vec<String> {
         self.names.clone()
     }

@@ -12,8 +12,10 @@ pub mod token_chats;
 use self::drf::{English, Korean, Language, Phrase};
 use super::pages;
 use super::v1::Problem;
+use super::v1::caller::Caller;
+use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
 use maru_domain::error::{Fault, codes};
 
 /// Whose shapes an answer has.
@@ -85,6 +87,17 @@ impl Contract {
         }
     }
 
+    /// What somebody who shows no good token is told wherever one is wanted; `None` for whoever does.
+    pub async fn stranger(self, request: &HttpRequest) -> Option<HttpResponse> {
+        match self {
+            Self::TokenChats => stranger::<English>(request).await,
+            Self::AinfoRooms => stranger::<Korean>(request).await,
+            Self::QuoteChat | Self::PlcChat | Self::Pages | Self::OpenAi | Self::AiSdk | Self::Native => {
+                Caller::of(request).await.err().map(|fault| self.refuse(fault))
+            }
+        }
+    }
+
     /// The answer to a verb that a path does not have; the caller adds `Allow`.
     #[must_use]
     pub fn wrong_verb(self, verb: &str) -> HttpResponse {
@@ -115,6 +128,11 @@ fn is_ai_sdk(path: &str) -> bool {
     let path = path.trim_end_matches('/');
     let chat = path.strip_prefix("/api/chat/").and_then(|rest| rest.split_once('/'));
     path == "/api/chat" || chat.is_some_and(|(_, word)| matches!(word, "stream" | "stop"))
+}
+
+async fn stranger<L: Language>(request: &HttpRequest) -> Option<HttpResponse> {
+    let known = drf::Caller::<L>::from_request(request, &mut Payload::None).await;
+    known.err().map(drf::Refusal::into_response)
 }
 
 fn wrong_verb<L: Language>(verb: &str) -> HttpResponse {

@@ -4,7 +4,7 @@
 //! tree finds a path in one walk, and needs no memory for expressions in every worker.
 
 use super::contracts::Contract;
-use super::routes::Entry;
+use super::routes::{Entry, Policy};
 use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, always_ready};
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
@@ -66,6 +66,8 @@ impl ServiceFactory<ServiceRequest> for Routing {
 struct Place {
     path: &'static str,
     contract: Contract,
+    /// Only whoever shows a good token is told anything here, be it that a verb is wrong.
+    wants_token: bool,
     allow: HeaderValue,
     handlers: Vec<(Method, RouteService)>,
 }
@@ -80,6 +82,7 @@ impl Place {
         Ok(Self {
             path: first.path,
             contract: first.contract,
+            wants_token: entries.iter().any(|entry| entry.policy == Policy::Token),
             allow: HeaderValue::from_str(&allow).map_err(drop)?,
             handlers: handlers.await?,
         })
@@ -90,15 +93,23 @@ impl Place {
         self.handlers.iter().find(|(its, _)| its == verb).map(|(_, handler)| handler)
     }
 
-    /// OPTIONS tells what a path can do; any other verb that is not in the table is refused.
-    fn other_verb(&self, verb: &Method) -> HttpResponse {
-        let mut response = if *verb == Method::OPTIONS {
-            HttpResponse::NoContent().finish()
-        } else {
-            self.contract.wrong_verb(verb.as_str())
-        };
-        response.headers_mut().insert(ALLOW, self.allow.clone());
-        response
+    /// OPTIONS tells what a path can do; any other verb that is not in the table is refused, once it is known who calls.
+    fn other_verb(&self, request: ServiceRequest) -> <Routes as Service<ServiceRequest>>::Future {
+        let (contract, allow) = (self.contract, self.allow.clone());
+        let is_options = request.method() == Method::OPTIONS;
+        let asks = self.wants_token && !is_options;
+        Box::pin(async move {
+            if asks && let Some(refusal) = contract.stranger(request.request()).await {
+                return Ok(request.into_response(refusal));
+            }
+            let mut response = if is_options {
+                HttpResponse::NoContent().finish()
+            } else {
+                contract.wrong_verb(request.method().as_str())
+            };
+            response.headers_mut().insert(ALLOW, allow);
+            Ok(request.into_response(response))
+        })
     }
 }
 
@@ -135,10 +146,7 @@ impl Service<ServiceRequest> for Routes {
         request.extensions_mut().insert(Met(place.path));
         match place.handler(request.method()) {
             Some(handler) => handler.call(request),
-            None => {
-                let response = place.other_verb(request.method());
-                Box::pin(ready(Ok(request.into_response(response))))
-            }
+            None => place.other_verb(request),
         }
     }
 }

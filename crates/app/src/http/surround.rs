@@ -4,11 +4,11 @@ use super::State;
 use super::contracts::Contract;
 use super::pages::Place;
 use super::routing::Met;
-use actix_web::body::{EitherBody, MessageBody};
+use actix_web::body::{BodySize, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode, Version};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use futures_util::FutureExt;
@@ -89,6 +89,7 @@ pub async fn surround(
         headers.insert(REQUEST_ID, id);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    tell_the_end_by_closing(&mut response);
     let (status, took) = (response.status(), clock.elapsed().saturating_sub(started));
     let route = response.request().extensions().get::<Met>().map_or("unknown", |met| met.0);
     metrics::counter!("maru_requests_total", "route" => route, "status" => status.as_str().to_owned())
@@ -96,6 +97,16 @@ pub async fn surround(
     metrics::histogram!("maru_request_seconds", "route" => route).record(took.as_secs_f64());
     span.in_scope(|| log(status, took));
     Ok(response)
+}
+
+/// A client of HTTP/1.0 knows no chunks: an answer whose length nobody knows ends where its connection does.
+fn tell_the_end_by_closing(response: &mut ServiceResponse<impl MessageBody>) {
+    let is_old = response.request().version() < Version::HTTP_11;
+    if is_old && response.response().body().size() == BodySize::Stream {
+        let head = response.response_mut().head_mut();
+        head.no_chunking(true);
+        head.set_connection_type(ConnectionType::Close);
+    }
 }
 
 fn new_request_id() -> String {

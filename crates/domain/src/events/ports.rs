@@ -3,6 +3,7 @@
 use super::RoomEvent;
 use crate::error::StoreError;
 use crate::ids::{RoomId, TurnId};
+use crate::page::{Page, PageRequest};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use std::collections::HashMap;
@@ -12,6 +13,9 @@ use std::collections::HashMap;
 pub trait EventStore: Send + Sync {
     /// Events after `after`, oldest first, at most `limit`.
     async fn after(&self, room: RoomId, after: i64, limit: i64) -> Result<Vec<RoomEvent>, StoreError>;
+
+    /// A page of a room's events, by their numbers.
+    async fn page(&self, room: RoomId, page: PageRequest<i64>) -> Result<Page<RoomEvent>, StoreError>;
 
     /// The numbers of the last events of those of the rooms that are still there.
     async fn heads(&self, rooms: Vec<RoomId>) -> Result<HashMap<RoomId, i64>, StoreError>;

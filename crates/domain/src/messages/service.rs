@@ -71,9 +71,10 @@ impl Sending {
     /// Waits for the end of the turn. Dropping this does not stop it.
     ///
     /// # Errors
-    /// `DRAINING` when the server stops before the turn has ended, or when the store is away.
+    /// `DRAINING` when the server stops before the turn has ended, `REPLY_NOT_READY` when that takes too long, or when the
+    /// store is away. The message stays, and so does its turn.
     pub async fn settled(self) -> Result<(Sent, Settled), Fault> {
-        let settled = self.engine.wait_on(self.watch).await?;
+        let settled = self.engine.wait_patiently(self.watch).await?;
         Ok((self.sent, settled))
     }
 }
@@ -322,7 +323,7 @@ impl Messages {
         if !last.items.first().is_some_and(is_last) {
             return Err(Fault::new(&codes::NOT_LAST_TURN));
         }
-        self.regenerate(room, turn.message_id, None, turn.model.clone(), once).await
+        self.regenerate(room, turn.message_id, None, turn.options.model.clone(), once).await
     }
 
     /// Starts what was stored now, or attaches to what was stored before.

@@ -46,7 +46,7 @@ impl Turns {
             message_id: MessageId(self.ids.next()),
             reply_id: MessageId(self.ids.next()),
             position: 1,
-            model: aside.model.clone(),
+            model: ports.models.full_name(aside.model.as_deref()),
             usage: None,
             error: None,
             finish: None,

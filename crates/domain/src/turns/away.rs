@@ -2,7 +2,7 @@
 
 use super::ports::Ending;
 use super::registry::Settled;
-use super::{Engine, Turn, TurnError, TurnStatus};
+use super::{Engine, Turn, TurnError, TurnStatus, TurnView};
 use crate::error::StoreError;
 use std::error::Error;
 use std::time::Duration;
@@ -11,6 +11,8 @@ use std::time::Duration;
 /// the turn over ends it.
 const STORE_TRIES: u32 = 60;
 pub(super) const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// How long that is.
+pub(super) const STORE_PATIENCE: Duration = STORE_PAUSE.saturating_mul(STORE_TRIES);
 
 impl Engine {
     /// Asks the store again and again while it is away, for as long as it makes sense.
@@ -34,7 +36,7 @@ impl Engine {
     /// end. What is stored of its text is kept.
     pub(super) async fn end_as_broken(&self, turn: Turn) -> bool {
         let settled = match self.patiently(|| self.ports.store.find(turn.id)).await {
-            Ok(Some(view)) => self.finish_as_broken(&turn, view.reply).await,
+            Ok(Some(view)) => self.finish_as_broken(&turn, view).await,
             Ok(None) => Some(Settled::Gone),
             Err(error) => {
                 tracing::error!(
@@ -49,14 +51,15 @@ impl Engine {
         true
     }
 
-    async fn finish_as_broken(&self, turn: &Turn, text: String) -> Option<Settled> {
+    async fn finish_as_broken(&self, turn: &Turn, stored: TurnView) -> Option<Settled> {
         let error =
             TurnError { code: "internal".to_owned(), detail: "something went wrong on our side".to_owned() };
         let ending = Ending {
             turn: turn.id,
             fence: turn.fence,
             status: TurnStatus::Failed,
-            text,
+            text: stored.reply,
+            model: stored.turn.model,
             usage: None,
             error: Some(error),
             quote: None,

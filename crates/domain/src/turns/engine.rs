@@ -1,6 +1,7 @@
 //! The turn engine: takes turns up, runs them, keeps their leases and ends them, whatever becomes
 //! of the clients (design §4).
 
+use super::away::STORE_PATIENCE;
 use super::ports::{Claimed, Lease, Models, Spawner, StreamBuffer, TurnStore};
 use super::registry::{Registry, Settled, Stop, Watch};
 use super::run::Run;
@@ -64,6 +65,8 @@ pub struct EngineSettings {
     pub attempts: i32,
     /// How much history goes upstream.
     pub budget: Budget,
+    /// The longest that a reply may take. Whoever waits for one waits so long, and a little longer for the store.
+    pub total: Duration,
     /// Other instances may be on the same database. What they change is then looked for at every beat, because their
     /// hints may be lost, or have no way to come.
     pub shared: bool,
@@ -79,6 +82,7 @@ impl EngineSettings {
             heartbeat: Duration::from_secs(2),
             attempts: 3,
             budget,
+            total: Duration::from_mins(10),
             shared: false,
         }
     }
@@ -255,6 +259,17 @@ impl Engine {
     /// A place to wait for a turn, taken before it is started so that its end is not missed.
     pub(crate) fn watch(&self, turn: TurnId) -> Watch {
         self.registry.watch(turn)
+    }
+
+    /// Waits for the end of a turn that was just sent, as long as a reply may take and its end is tried to be stored.
+    /// A disk that stays full, or a long queue, must hold nobody for ever.
+    pub(crate) async fn wait_patiently(&self, watch: Watch) -> Result<Settled, Fault> {
+        tokio::select! {
+            settled = self.wait_on(watch) => settled,
+            () = self.ports.clock.sleep(self.settings.total + STORE_PATIENCE) => {
+                Err(Fault::new(&codes::REPLY_NOT_READY).retry_after(Duration::from_secs(1)))
+            }
+        }
     }
 
     /// Waits for the end of a turn at a place taken before.

@@ -84,7 +84,8 @@ pub struct Turn {
     pub reply_id: MessageId,
     /// Its place in the room: the `seq` of the person's message.
     pub position: i64,
-    /// The model that answers, when it is not the room's.
+    /// The model that answers. Before it has begun: the one that was asked for, if one was; from then on its full
+    /// name, whoever has chosen it. What was asked for stays in [`TurnOptions::model`].
     pub model: Option<String>,
     /// What it has cost.
     pub usage: Option<Usage>,

@@ -8,6 +8,10 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TurnOptions {
+    /// The model that was asked for, when it is not to be the room's. The store keeps it here at the send; a retry asks
+    /// for it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// What the model is told after the room's own prompt, for this reply only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instructions: Option<String>,

@@ -39,6 +39,8 @@ pub struct Checkpoint {
     pub fence: i64,
     /// The whole text so far.
     pub text: String,
+    /// The full name of the model that says it.
+    pub model: Option<String>,
     /// Now.
     pub now: Timestamp,
 }
@@ -65,6 +67,8 @@ pub struct Ending {
     pub status: TurnStatus,
     /// All that the model said.
     pub text: String,
+    /// The full name of the model that was asked; of a turn that asked none, as the turn has it.
+    pub model: Option<String>,
     /// What it has cost.
     pub usage: Option<Usage>,
     /// Why it did not complete.
@@ -275,6 +279,9 @@ pub trait ChatModel: Send + Sync {
 pub trait Models: Send + Sync {
     /// The model of that name, `<provider>/<model>` or a bare name; the default when none is named.
     fn resolve(&self, name: Option<&str>) -> Option<Arc<dyn ChatModel>>;
+
+    /// The one full name of the model that [`Models::resolve`] finds.
+    fn full_name(&self, name: Option<&str>) -> Option<String>;
 
     /// Every name, the default first.
     fn names(&self) -> Vec<String>;

@@ -109,36 +109,34 @@ impl Run {
 
     async fn connect(&mut self) -> Result<Pieces, Break> {
         let engine = Arc::clone(&self.engine);
-        let budget = self.engine.settings.budget;
-        let id = self.id();
-        let asked = async move {
-            let limit = i64::try_from(budget.messages.max(1)).unwrap_or(i64::MAX);
-            let ports = &engine.ports;
-            let source = match engine.patiently(|| ports.store.prompt(id, limit)).await {
-                Ok(Some(source)) => source,
-                Ok(None) => return Err(Break::Stopped(Stop::Gone)),
-                Err(error) => return Err(Break::Broken(error)),
-            };
-            let model = ports.models.resolve(source.model.as_deref());
-            let model = model.ok_or_else(|| {
-                Break::Failed(ModelError::new(ModelFault::UnknownModel, format!("{:?}", source.model)))
-            })?;
-            let Some(thread) = &source.thread else {
-                let pieces = model.reply(source.within(id, budget)).await.map_err(Break::Failed)?;
-                return Ok((pieces, None));
-            };
-            let guided = engine.patiently(|| quotes::guide(ports.quotes.as_ref(), thread)).await;
-            let Guided { shape, template, quote } = guided.map_err(Break::Broken)?;
-            let prompt = source.within(id, budget).guided(shape, &template);
-            Ok((quotes::whole(model.as_ref(), prompt, template).await, quote))
+        let (ports, budget, id) = (&engine.ports, engine.settings.budget, self.id());
+        let limit = i64::try_from(budget.messages.max(1)).unwrap_or(i64::MAX);
+        let source = self.unless_stopped(engine.patiently(|| ports.store.prompt(id, limit))).await?;
+        let source = source.map_err(Break::Broken)?.ok_or(Break::Stopped(Stop::Gone))?;
+        let model = ports.models.resolve(source.model.as_deref()).ok_or_else(|| {
+            Break::Failed(ModelError::new(ModelFault::UnknownModel, format!("{:?}", source.model)))
+        })?;
+        // Before it is asked: however the turn ends, it tells who was to answer.
+        self.claimed.turn.model = ports.models.full_name(source.model.as_deref());
+        let Some(thread) = &source.thread else {
+            let asked = model.reply(source.within(id, budget));
+            return self.unless_stopped(asked).await?.map_err(Break::Failed);
         };
-        let (pieces, quote) = tokio::select! {
-            biased;
-            stop = stopped(&mut self.running) => return Err(Break::Stopped(stop)),
-            asked = asked => asked?,
-        };
+        let guided = engine.patiently(|| quotes::guide(ports.quotes.as_ref(), thread));
+        let Guided { shape, template, quote } = self.unless_stopped(guided).await?.map_err(Break::Broken)?;
+        let prompt = source.within(id, budget).guided(shape, &template);
+        let pieces = self.unless_stopped(quotes::whole(model.as_ref(), prompt, template)).await?;
         self.quote = quote;
         Ok(pieces)
+    }
+
+    /// Does a piece of work unless the turn is to stop first.
+    async fn unless_stopped<T>(&mut self, work: impl Future<Output = T> + Send) -> Result<T, Break> {
+        tokio::select! {
+            biased;
+            stop = stopped(&mut self.running) => Err(Break::Stopped(stop)),
+            done = work => Ok(done),
+        }
     }
 
     /// Reads the stream to its end, publishing and storing on the way.
@@ -250,6 +248,7 @@ impl Run {
                 turn: self.id(),
                 fence: self.claimed.turn.fence,
                 text: self.transcript.text.clone(),
+                model: self.claimed.turn.model.clone(),
                 now: self.engine.ports.clock.now(),
             };
             match self.engine.ports.store.checkpoint(checkpoint).await {
@@ -307,6 +306,7 @@ impl Run {
             fence: self.claimed.turn.fence,
             status,
             text: std::mem::take(&mut self.transcript.text),
+            model: self.claimed.turn.model.clone(),
             usage: self.transcript.end.and_then(|(_, usage)| usage),
             finish: self.transcript.end.map(|(finish, _)| finish),
             error,

@@ -122,6 +122,19 @@ impl Turns {
         self.engine.cancel(turn).await?.ok_or_else(|| Fault::new(&codes::TURN_NOT_FOUND))
     }
 
+    /// Stops the turn of a room that runs, and leaves alone those that wait behind it: the next one begins. False when
+    /// none runs, or it has ended by itself meanwhile.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn cancel_running(&self, room: &Authorized<Room, Write>) -> Result<bool, Fault> {
+        let Some(first) = self.store.unfinished(room.get().id).await?.first().copied() else {
+            return Ok(false);
+        };
+        let view = self.engine.cancel(first).await?;
+        Ok(view.is_some_and(|view| view.turn.status == TurnStatus::Cancelled))
+    }
+
     /// Stops every turn of a room that has not ended; answers those that were stopped by this.
     ///
     /// # Errors

@@ -54,6 +54,12 @@ async fn names_find_their_model() {
         let before = upstream.call_count();
         let model = models.resolve(name);
         assert_eq!(model.is_some(), sent.is_some(), "{name:?}");
+        let full = models.full_name(name);
+        assert_eq!(full.is_some(), sent.is_some(), "{name:?}");
+        if let (Some(full), Some(sent)) = (full, sent) {
+            assert!(full.ends_with(&format!("/{sent}")), "{name:?} is {full}");
+            assert_eq!(models.full_name(Some(&full)), Some(full), "a full name stays as it is");
+        }
         if let (Some(model), Some(sent)) = (model, sent) {
             hear(model.as_ref(), prompt("x")).await;
             assert_eq!(upstream.call_count(), before + 1);

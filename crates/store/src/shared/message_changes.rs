@@ -4,7 +4,7 @@
 use super::fragments::{Prepare, Unfinished, by_key};
 use super::idempotency::{Begun, Guarded, begin};
 use super::messages::{
-    MessageRow, Said, insert_message, insert_turn, plc_snapshot, replay, room_exists, take_numbers,
+    MessageRow, Said, insert_message, insert_turn, last_said, plc_snapshot, replay, room_exists, take_numbers,
 };
 use super::rooms::RoomRow;
 use super::turns::options_of;
@@ -297,6 +297,11 @@ pub async fn delete(
     if diesel::delete(one).execute(conn).await? == 0 {
         return Err(Abort::With(false));
     }
+    diesel::update(rooms::table.filter(rooms::id.eq(DbId(room.0))))
+        .set(rooms::last_message_at.eq(last_said!(DbId(room.0))))
+        .prepared()
+        .execute(conn)
+        .await?;
     let events = [(RoomEventKind::MessageDeleted, message.0)];
     room_events::append(conn, DbId(room.0), last_seq, now, &events).await?;
     Ok(true)

@@ -27,7 +27,7 @@ use maru_domain::page::{Page, PageRequest};
 use maru_domain::plcs::{MessagePlc, PlcUuid};
 use maru_domain::rooms::ports::{NewRoom, RoomName};
 use maru_domain::rooms::{RoomKind, TurnPolicy};
-use maru_domain::turns::TurnStatus;
+use maru_domain::turns::{TurnOptions, TurnStatus};
 use serde_json::Map;
 
 #[derive(Queryable, Selectable)]
@@ -262,6 +262,20 @@ pub async fn take_numbers(
         .optional()
 }
 
+/// When the newest of a room's messages was said; null when none is left.
+macro_rules! last_said {
+    ($room:expr) => {
+        messages::table
+            .filter(messages::room_id.eq($room))
+            .filter(messages::deleted_at.is_null())
+            .order(messages::seq.desc())
+            .select(messages::created_at)
+            .limit(1)
+            .single_value()
+    };
+}
+pub(crate) use last_said;
+
 pub async fn room_exists(conn: &mut Conn, room: DbId) -> QueryResult<bool> {
     let there = rooms::table.filter(rooms::id.eq(room)).filter(rooms::deleted_at.is_null());
     diesel::select(diesel::dsl::exists(there)).get_result(conn).await
@@ -357,6 +371,7 @@ pub async fn insert_turn(
     claimed: bool,
 ) -> QueryResult<TurnRow> {
     let first = i32::from(claimed);
+    let options = TurnOptions { model: send.model.clone(), ..send.options.clone() };
     let owner = claimed.then(|| send.lease.owner.0.clone());
     let until = if claimed { LeaseUntil::of(&send.lease) } else { LeaseUntil::none() };
     diesel::insert_into(turns::table)
@@ -378,7 +393,7 @@ pub async fn insert_turn(
             (
                 turns::lease_owner.eq(owner),
                 turns::lease_until.eq(until),
-                turns::options.eq(kept_options(&send.options)?),
+                turns::options.eq(kept_options(&options)?),
             ),
         ))
         .returning(TurnRow::as_returning())

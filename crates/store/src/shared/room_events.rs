@@ -1,6 +1,6 @@
 //! Room events.
 
-use super::fragments::Prepare;
+use super::fragments::{Prepare, by_key};
 use super::rooms::ROOMS_AT_ONCE;
 use super::{Conn, Db, Store};
 use crate::schema::{room_events, rooms};
@@ -13,6 +13,7 @@ use maru_domain::error::StoreError;
 use maru_domain::events::ports::EventStore;
 use maru_domain::events::{RoomEvent, RoomEventKind};
 use maru_domain::ids::RoomId;
+use maru_domain::page::{Page, PageRequest};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -23,6 +24,16 @@ struct EventRow {
     kind: String,
     subject: DbId,
     at: DbTime,
+}
+
+impl TryFrom<EventRow> for RoomEvent {
+    type Error = StoreError;
+
+    fn try_from(row: EventRow) -> Result<Self, StoreError> {
+        let kind = RoomEventKind::parse(&row.kind)
+            .ok_or_else(|| StoreError::Internal(format!("an event of unknown kind {}", row.kind).into()))?;
+        Ok(Self { seq: row.seq, kind, subject: row.subject.0, at: row.at.0 })
+    }
 }
 
 /// Adds events whose numbers the room's `last_seq` has just been raised by: they end at `last_seq`.
@@ -63,13 +74,22 @@ impl EventStore for Store {
                     .select(EventRow::as_select())
                     .load(conn)
                     .await?;
-                let events = rows.into_iter().map(|row| {
-                    let kind = RoomEventKind::parse(&row.kind).ok_or_else(|| {
-                        StoreError::Internal(format!("an event of unknown kind {}", row.kind).into())
-                    })?;
-                    Ok(RoomEvent { seq: row.seq, kind, subject: row.subject.0, at: row.at.0 })
-                });
-                Ok(events.collect::<Result<_, StoreError>>()?)
+                Ok(rows.into_iter().map(RoomEvent::try_from).collect::<Result<_, _>>()?)
+            })
+        })
+        .await
+    }
+
+    async fn page(&self, room: RoomId, request: PageRequest<i64>) -> Result<Page<RoomEvent>, StoreError> {
+        self.read(move |conn| {
+            Box::pin(async move {
+                let rows = room_events::table
+                    .filter(room_events::room_id.eq(DbId(room.0)))
+                    .select(EventRow::as_select())
+                    .into_boxed();
+                let rows: Vec<EventRow> = by_key!(rows, room_events::seq, request).load(conn).await?;
+                let events = rows.into_iter().map(RoomEvent::try_from).collect::<Result<_, _>>()?;
+                Ok(Page::of(&request, events))
             })
         })
         .await

@@ -4,6 +4,7 @@
 //! Each of these locks the room's row first, as a send does, so that no two of them can deadlock.
 
 use super::fragments::{IsFree, Prepare, Unfinished};
+use super::messages::last_said;
 use super::turns::{TurnRow, view_of};
 use super::{Conn, Db};
 use crate::error::Abort;
@@ -84,7 +85,7 @@ pub async fn checkpoint(conn: &mut Conn, checkpoint: Checkpoint) -> Result<Writt
         .filter(Unfinished);
     // The update holds the turn's row, so that nobody takes it over before the text is written.
     let reply: Option<DbId> = diesel::update(mine.filter(turns::cancel_requested.eq(false)))
-        .set(turns::status.eq(TurnStatus::Streaming.as_str()))
+        .set((turns::status.eq(TurnStatus::Streaming.as_str()), turns::model.eq(checkpoint.model)))
         .returning(turns::reply_id)
         .prepared()
         .get_result(conn)
@@ -108,6 +109,7 @@ pub async fn finish(conn: &mut Conn, ending: Ending) -> Result<Option<Ended>, Ab
     )
     .set((
         turns::status.eq(ending.status.as_str()),
+        turns::model.eq(ending.model),
         turns::input_tokens.eq(ending.usage.map(|usage| usage.input_tokens)),
         turns::output_tokens.eq(ending.usage.map(|usage| usage.output_tokens)),
         turns::error_code.eq(ending.error.as_ref().map(|error| error.code.clone())),
@@ -189,6 +191,7 @@ async fn take_away(
     let last_seq: i64 = diesel::update(rooms::table.filter(rooms::id.eq(room.id)))
         .set((
             rooms::message_count.eq(rooms::message_count - count),
+            rooms::last_message_at.eq(last_said!(room.id)),
             rooms::last_seq.eq(rooms::last_seq + (count - numbers)),
         ))
         .returning(rooms::last_seq)
@@ -253,6 +256,7 @@ async fn cancel(conn: &mut Conn, turn: TurnId, fence: i64, now: Timestamp) -> Re
         fence,
         status: TurnStatus::Cancelled,
         text: view.as_ref().map(|view| view.reply.clone()).unwrap_or_default(),
+        model: view.as_ref().and_then(|view| view.turn.model.clone()),
         usage: None,
         error: None,
         quote: None,

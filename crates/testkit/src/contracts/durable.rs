@@ -203,6 +203,7 @@ pub fn ending(turn: &Turn, status: TurnStatus, text: &str) -> Ending {
         fence: turn.fence,
         status,
         text: text.into(),
+        model: turn.model.clone(),
         usage: None,
         error: None,
         quote: None,
@@ -221,7 +222,7 @@ pub fn withdrawal(turn: &Turn) -> Ending {
 /// Partial text under the fence that `turn` shows.
 #[must_use]
 pub fn partial(turn: &Turn, text: &str) -> Checkpoint {
-    Checkpoint { turn: turn.id, fence: turn.fence, text: text.into(), now: at(15) }
+    Checkpoint { turn: turn.id, fence: turn.fence, text: text.into(), model: turn.model.clone(), now: at(15) }
 }
 
 /// What was done now.
@@ -398,6 +399,8 @@ pub async fn sound(store: &StorePorts, room: RoomId) -> Conversation {
         "the numbers of a room's events have no gap"
     );
     assert_eq!(usize::try_from(room.message_count), Ok(messages.len()));
+    let said = messages.last().map(|message| message.created_at);
+    assert_eq!(room.last_message_at, said, "a room was last active when the newest of its messages was said");
     assert!(messages.is_sorted_by(|one, next| one.seq < next.seq && one.number < next.number));
     let ended = events.iter().filter(|event| event.kind == RoomEventKind::TurnDone);
     let mut ended: Vec<Uuid> = ended.map(|event| event.subject).collect();

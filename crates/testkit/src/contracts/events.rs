@@ -7,6 +7,7 @@ use super::durable::{
 use maru_domain::events::RoomEventKind;
 use maru_domain::ids::RoomId;
 use maru_domain::messages::ports::{Edit, EditTarget};
+use maru_domain::page::{Order, PageRequest, Part};
 
 /// Names the tests of room events for an expression that opens an empty [`TestStore`].
 #[macro_export]
@@ -14,6 +15,7 @@ macro_rules! events_contract {
     ($new:expr) => {
         $crate::contract_tests!(events, $new =>
             events_are_told_after_any_number,
+            events_are_paged_both_ways,
             every_change_is_an_event,
         );
     };
@@ -41,6 +43,29 @@ pub async fn events_are_told_after_any_number(store: TestStore) {
     }
     assert_eq!(ok(store.events.after(here, 0, 0).await), []);
     assert_eq!(ok(store.events.after(RoomId(id()), 0, 9).await), []);
+}
+
+/// In either order, from any number, of one room.
+pub async fn events_are_paged_both_ways(store: TestStore) {
+    let (here, elsewhere) = (room(&store).await.id, room(&store).await.id);
+    for room in [here, elsewhere] {
+        exchange(&store, room, "one", "eins").await;
+    }
+    let page = async |limit, order, part| {
+        let page = ok(store.events.page(here, PageRequest { limit, order, part }).await);
+        (page.items.iter().map(|event| event.seq).collect::<Vec<_>>(), page.has_more)
+    };
+    use Order::{Ascending, Descending};
+    assert_eq!(page(9, Ascending, Part::Start).await, (vec![1, 2, 3, 4, 5], false));
+    assert_eq!(page(2, Ascending, Part::After(2)).await, (vec![3, 4], true));
+    assert_eq!(page(2, Ascending, Part::Before(4)).await, (vec![2, 3], true));
+    assert_eq!(page(2, Descending, Part::Start).await, (vec![5, 4], true));
+    assert_eq!(page(2, Descending, Part::After(2)).await, (vec![1], false));
+    assert_eq!(page(2, Descending, Part::Before(2)).await, (vec![4, 3], true));
+    assert_eq!(page(9, Ascending, Part::After(i64::MAX)).await, (vec![], false));
+    let all =
+        ok(store.events.page(here, PageRequest { limit: 9, order: Ascending, part: Part::Start }).await);
+    assert_eq!(all.items, events(&store, here).await);
 }
 
 /// It names what has changed; partial text is none.

@@ -54,6 +54,7 @@ macro_rules! messages_contract {
             adding_twice_under_a_key_stores_one,
             messages_are_paged_both_ways,
             a_deleted_message_leaves_the_others,
+            a_deleted_message_is_no_activity,
             a_new_reply_takes_the_place_of_what_followed,
             a_new_reply_waits_for_the_turns_before_it,
             a_new_reply_under_a_key_is_made_once,

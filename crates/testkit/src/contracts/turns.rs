@@ -38,6 +38,7 @@ macro_rules! turns_contract {
             a_checkpoint_of_a_stranger_is_fenced,
             a_turn_ends_with_its_text_and_its_cost,
             each_end_has_its_state,
+            a_turn_tells_who_answered,
             a_turn_ends_once,
             the_version_counts_every_write,
             a_cancel_is_a_request_to_who_runs_the_turn,

@@ -264,6 +264,13 @@ impl Models for ScriptedModels {
         model.map(|model| Arc::clone(model) as _)
     }
 
+    fn full_name(&self, name: Option<&str>) -> Option<String> {
+        match name {
+            None => Some("default".to_owned()),
+            Some(name) => self.named.contains_key(name).then(|| format!("scripted/{name}")),
+        }
+    }
+
     fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = self.named.keys().cloned().collect();
         names.sort();

@@ -1,7 +1,7 @@
 //! The log of a room: every change, by number, as a page or as a stream (contract §8).
 
 use super::caller::Caller;
-use super::query::Query;
+use super::query::{Query, order_of};
 use super::rooms::find;
 use super::send::wants_stream;
 use super::shapes::{self, EventShape, PageShape};
@@ -15,7 +15,7 @@ use maru_domain::access::{Authorized, Read};
 use maru_domain::error::{Fault, codes};
 use maru_domain::events::{RoomEvent, RoomEventKind};
 use maru_domain::ids::{MessageId, RoomId, TurnId};
-use maru_domain::page::limit;
+use maru_domain::page::{Order, PageRequest, Part, limit};
 use maru_domain::rooms::Room;
 use serde_json::json;
 use std::collections::VecDeque;
@@ -30,9 +30,13 @@ const STORE_PAUSE: Duration = Duration::from_millis(500);
 const STREAM_PAGE: i64 = 100;
 
 /// A room's log after an event, as a page or as a stream that goes on.
+///
+/// Its cursors are the events' own numbers. A stream goes forwards only.
 #[utoipa::path(get, path = "/v1/rooms/{id}/events", operation_id = "v1_room_events", tag = "rooms", security(("bearer" = [])), params(
     ("id" = String, Path, description = "The room's id or number."),
     ("after" = Option<i64>, Query, description = "The `seq` of the last event that is known; 0 when missing."),
+    ("before" = Option<i64>, Query, description = "A `seq`: what comes just before it in this order."),
+    ("order" = Option<String>, Query, description = "`asc`, the oldest first, or `desc`."),
     ("limit" = Option<u16>, Query, description = "1 to 200; 50 when missing.", minimum = 1, maximum = 200),
     ("Last-Event-ID" = Option<String>, Header, description = "The same as `after`, as an EventSource sends it; it goes before it."),
     ("Accept" = Option<String>, Header, description = "`text/event-stream` for a stream; its ids are the `seq`."),
@@ -50,32 +54,31 @@ pub async fn events(
     let room: Authorized<Room, Read> = find(&state, &caller, &id).await?;
     let query = Query::of(&request);
     let header = request.headers().get("last-event-id").map(|id| id.to_str().unwrap_or("?").to_owned());
-    let after = after(header.filter(|id| !id.is_empty()).or(query.one("after")?).as_deref())?;
+    let wanted = wanted(&query, header.filter(|id| !id.is_empty()).or(query.one("after")?))?;
     if wants_stream(&request) {
+        let after = match wanted {
+            PageRequest { order: Order::Ascending, part: Part::After(after), .. } => after,
+            PageRequest { order: Order::Ascending, part: Part::Start, .. } => 0,
+            _ => return Err(wrong("a stream goes forwards: leave before and order out, and use after")),
+        };
         return Ok(stream::room(&request, &state, &caller, follow(&state, room, after)));
     }
-    let limit = limit(query.one("limit")?.as_deref())
-        .map_err(|code| Fault::new(code).detail("limit must be a number from 1 to 200"))?;
-    let page = answers::text(&page(&state, &room, after, limit).await?)?;
+    let page = answers::text(&page(&state, &room, wanted).await?)?;
     Ok(etag::by_bytes(&request, &state, page))
 }
 
 async fn page(
     state: &State,
     room: &Authorized<Room, Read>,
-    after: i64,
-    limit: usize,
+    wanted: PageRequest<i64>,
 ) -> Result<PageShape<EventShape>, Problem> {
-    let rows = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-    let mut found = state.services.events.after(room.get().id, after, rows).await?;
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| has_more).map(|event| event.seq.to_string());
-    let mut data = Vec::with_capacity(found.len());
-    for event in &found {
+    let found = state.services.events.page(room.get().id, wanted).await?;
+    let next = found.edge(&wanted).map(|event| event.seq.to_string());
+    let mut data = Vec::with_capacity(found.items.len());
+    for event in &found.items {
         data.push(shape(state, room, event).await?);
     }
-    Ok(PageShape { data, next, has_more })
+    Ok(PageShape { data, next, has_more: found.has_more })
 }
 
 /// The log from `after` on, without an end.
@@ -90,13 +93,26 @@ fn follow(state: &web::Data<State>, room: Authorized<Room, Read>, after: i64) ->
     events.boxed()
 }
 
-fn after(text: Option<&str>) -> Result<i64, Problem> {
-    let Some(text) = text else { return Ok(0) };
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
-    let seq = text.parse().ok().filter(|_| plain);
-    seq.ok_or_else(|| {
-        Fault::new(&codes::INVALID_PARAMETER).detail("after must be the seq of an event").into()
-    })
+/// The part of the log that is asked for.
+fn wanted(query: &Query, after: Option<String>) -> Result<PageRequest<i64>, Problem> {
+    let seq = |text: &str, words| {
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|_| plain).ok_or_else(|| wrong(words))
+    };
+    let part = match (after.as_deref(), query.one("before")?.as_deref()) {
+        (None, None) => Part::Start,
+        (Some(after), None) => Part::After(seq(after, "after must be the seq of an event")?),
+        (None, Some(before)) => Part::Before(seq(before, "before must be the seq of an event")?),
+        (Some(_), Some(_)) => return Err(wrong("after and before exclude each other")),
+    };
+    let limit =
+        limit(query.one("limit")?.as_deref()).map_err(|_| wrong("limit must be a number from 1 to 200"))?;
+    let order = order_of(query.one("order")?.as_deref(), Order::Ascending)?;
+    Ok(PageRequest { limit, order, part })
+}
+
+fn wrong(words: &str) -> Problem {
+    Fault::new(&codes::INVALID_PARAMETER).detail(words).into()
 }
 
 /// An event with what it is about, as that is now: an edited or deleted text shows up nowhere.

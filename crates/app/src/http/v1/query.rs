@@ -110,12 +110,7 @@ impl Paging {
         let wrong = |what: &str| Problem::from(Fault::new(&codes::INVALID_PARAMETER).detail(what));
         let limit =
             limit(self.limit.as_deref()).map_err(|_| wrong("limit must be a number from 1 to 200"))?;
-        let order = match self.order.as_deref() {
-            None => order,
-            Some("asc") => Order::Ascending,
-            Some("desc") => Order::Descending,
-            Some(_) => return Err(wrong("order must be asc or desc")),
-        };
+        let order = order_of(self.order.as_deref(), order)?;
         let key = |text: &str, what| open(text).ok_or_else(|| wrong(what));
         let part = match (&self.after, &self.before) {
             (None, None) => Part::Start,
@@ -124,6 +119,16 @@ impl Paging {
             (Some(_), Some(_)) => return Err(wrong("after and before exclude each other")),
         };
         Ok(PageRequest { limit, order, part })
+    }
+}
+
+/// Which way a list is to run; `order` where nothing is said.
+pub fn order_of(text: Option<&str>, order: Order) -> Result<Order, Problem> {
+    match text {
+        None => Ok(order),
+        Some("asc") => Ok(Order::Ascending),
+        Some("desc") => Ok(Order::Descending),
+        Some(_) => Err(Fault::new(&codes::INVALID_PARAMETER).detail("order must be asc or desc").into()),
     }
 }
 

@@ -309,6 +309,9 @@ pub struct TurnShape {
     /// The text so far; all of it once the turn has ended.
     #[schema(example = "At the fish market.")]
     reply: String,
+    /// Who answers: before that, the model that was asked for; null when none was. From the first word on, the full
+    /// name of the one that answers.
+    #[schema(example = "openai/gpt-4o-mini")]
     model: Option<String>,
     usage: Option<UsageShape>,
     error: Option<TurnErrorShape>,

@@ -14,6 +14,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 /// What is said of a room that is not there, or not the caller's.
 pub const MISSING: &str = "채팅방을 찾을 수 없거나 권한이 없습니다.";
 /// What is said when there is no reply.
+/// Somebody has stopped the reply.
+pub const CANCELLED: &str = "⚠️ 응답이 취소되었습니다.";
 pub const NO_REPLY: &str = "응답 생성 중 오류가 발생했습니다.";
 
 /// A new room of that title.

@@ -1,7 +1,7 @@
 //! Replies that do not come as they should (contract §2.3): an error and no log, never an empty
 //! reply, and none that is lost with its client.
 
-use super::client::{MISSING, NO_REPLY, Socket, cancel, logs, open, open_with, said};
+use super::client::{CANCELLED, MISSING, NO_REPLY, Socket, cancel, logs, open, open_with, said};
 use crate::support::{Site, name, on_both, until};
 use maru_testkit::upstream::Script;
 use serde_json::json;
@@ -33,7 +33,7 @@ async fn a_message_is_stored_before_it_is_answered(site: &Site) {
     other.is_silent(Duration::from_millis(100)).await;
     // Nor is one that was stopped, though the other contracts show what there is of it.
     cancel(&user, &room).await;
-    socket.error(NO_REPLY).await;
+    socket.error(CANCELLED).await;
     assert_eq!(logs(&user, &room).await, said(&[("user", &text)]));
     assert_eq!(user.chats().await[0]["conversation"][0]["Bot"], "반쯤");
 }

@@ -1,6 +1,6 @@
 //! Talking over a socket (contract §2.3).
 
-use super::client::{NO_REPLY, Socket, cancel, logs, open, open_with, said, say};
+use super::client::{CANCELLED, Socket, cancel, logs, open, open_with, said, say};
 use crate::support::{Site, name, on_both, until};
 use maru_testkit::upstream::Script;
 use serde_json::json;
@@ -145,7 +145,7 @@ async fn pings_are_answered(site: &Site) {
     }
     socket.send(Message::Pong(b"unasked".to_vec().into())).await;
     cancel(&user, &room).await;
-    socket.error(NO_REPLY).await;
+    socket.error(CANCELLED).await;
 }
 
 async fn a_message_may_come_in_several_frames(site: &Site) {

@@ -37,10 +37,16 @@ async fn other_verbs_are_405(site: &Site) {
                 continue;
             }
             for path in [path.to_owned(), format!("{path}/")] {
-                for http in [&user, &site.http()] {
-                    let words = format!("메소드(Method) \"{verb}\"는 허용되지 않습니다.");
-                    http.ask(verb, &path).await.is(405, &json!({ "detail": words })).has("allow", &allow);
+                let words = format!("메소드(Method) \"{verb}\"는 허용되지 않습니다.");
+                user.ask(verb, &path).await.is(405, &json!({ "detail": words })).has("allow", &allow);
+                if path.starts_with("/ws") {
+                    continue;
                 }
+                // Who is not known is told that, and nothing else (contract §2).
+                let words = "자격 인증데이터(authentication credentials)가 제공되지 않았습니다.";
+                let stranger = site.http().ask(verb, &path).await;
+                stranger.has("www-authenticate", "Bearer realm=\"api\"").is(401, &json!({ "detail": words }));
+                site.http().with_token("forged").ask(verb, &path).await.has_status(401);
             }
         }
         let options = user.ask("OPTIONS", path).await;

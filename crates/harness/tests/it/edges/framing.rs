@@ -2,8 +2,9 @@
 
 use super::Treasure;
 use crate::support::{Site, on_both, probe};
+use serde_json::json;
 
-on_both! { no_request_hides_in_another }
+on_both! { no_request_hides_in_another a_client_of_http_1_0_gets_no_chunks }
 
 /// The request that must not be served: it would mean that the body of another was read as a request.
 const HIDDEN: &str = "GET /livez?hidden HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -134,4 +135,43 @@ async fn no_request_hides_in_another(site: &Site) {
         assert_eq!(&answer.statuses(), statuses, "{bytes:?} → {}", answer.text());
     }
     treasure.is_there(site).await;
+}
+
+/// It knows none, and would take their lengths for text: a stream ends with its connection.
+async fn a_client_of_http_1_0_gets_no_chunks(site: &Site) {
+    let user = site.user().await;
+    let room = user.post("/v1/rooms").json(&json!({})).await.has_status(201).string("/id");
+    let base = site.server.base_url();
+    let token = user.token();
+    let ask = |line: &str, more: &str, body: &str| {
+        let length = body.len();
+        let head =
+            format!("Host: h\r\nAuthorization: Bearer {token}\r\n{more}Content-Length: {length}\r\n\r\n");
+        format!("{line}\r\n{head}{body}")
+    };
+    let send = |version: &str, more: &str| {
+        let kinds = format!("Content-Type: application/json\r\nAccept: text/event-stream\r\n{more}");
+        ask(&format!("POST /v1/rooms/{room}/messages {version}"), &kinds, "{\"content\":\"hello\"}")
+    };
+    for more in ["", "Connection: keep-alive\r\n"] {
+        let old = probe(&base, send("HTTP/1.0", more)).await;
+        let text = old.text();
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+        assert!(old.closed && head.starts_with("HTTP/1.0 200"), "{text}");
+        let head = head.to_ascii_lowercase();
+        assert!(!head.contains("transfer-encoding") && !head.contains("keep-alive"), "{head}");
+        let first = body.lines().next().unwrap_or_default();
+        assert!(
+            first.starts_with("retry:") || first.starts_with(':') || first.starts_with("event:"),
+            "{body}"
+        );
+        assert!(body.contains("event: done\n") && body.ends_with("\n\n"), "{body}");
+    }
+    let new = probe(&base, send("HTTP/1.1", "Connection: close\r\n")).await.text();
+    assert!(new.to_ascii_lowercase().contains("transfer-encoding: chunked"), "{new}");
+    // What has a length is told with it.
+    let page = probe(&base, ask(&format!("GET /v1/rooms/{room}/messages HTTP/1.0"), "", "")).await.text();
+    let (head, body) = page.split_once("\r\n\r\n").expect("a head");
+    assert!(head.contains(&format!("content-length: {}", body.len())), "{page}");
+    assert!(body.starts_with('{') && body.ends_with('}'), "{page}");
 }

@@ -1,6 +1,7 @@
 //! Waiting for the end of a turn.
 
-use super::world::{Setup, World, ended, request};
+use super::reader::Reader;
+use super::world::{Setup, World, ended, request, under_key};
 use maru_domain::ids::{Ids, TurnId};
 use maru_domain::turns::{Settled, TurnStatus};
 use maru_testkit::fakes::{Call, Plan, Trouble, soon};
@@ -83,6 +84,39 @@ async fn for_a_turn_that_waits_in_a_queue() {
     });
     assert_eq!(ended(settled.unwrap().1).reply, "two");
     assert_eq!(late.reply, "two");
+}
+
+/// A disk that stays full: whoever has sent is told that the message is there, and what to do; and it is there.
+#[tokio::test]
+async fn for_an_end_that_cannot_be_stored_has_an_end() {
+    let world = World::new().await;
+    let server = world.server();
+    let sending = server.send(world.room().await, under_key("k", request("hello"))).await;
+    let turn = sending.sent.turn.id;
+    let room = sending.sent.room.id;
+    let model = world.model.asked().await;
+    model.say("all of it");
+    Reader::open(&server, turn).await.has("all of it").await;
+    server.flaky.some(Call::Finish, 0, usize::MAX, Trouble::Away);
+    model.end();
+    let (settled, ()) = tokio::join!(sending.settled(), async {
+        server.flaky.called(Call::Finish, 1).await;
+        for _ in 0..22 {
+            world.clock.advance(Duration::from_secs(30)).await;
+        }
+    });
+    let fault = settled.unwrap_err();
+    assert_eq!((fault.code.name, fault.retry_after), ("reply_not_ready", Some(Duration::from_secs(1))));
+    assert!(!world.stored(turn).await.turn.status.is_terminal());
+    // There is room again: whoever takes the turn over ends it, and the same key finds it.
+    let next = world.server_with(Setup::named("two"));
+    next.take_over().await;
+    let end = next.end_of(turn).await;
+    assert_eq!((end.turn.status, end.reply.as_str()), (TurnStatus::Interrupted, "all of it"));
+    let again = super::world::replayed(next.try_send(room, under_key("k", request("hello"))).await.unwrap());
+    assert_eq!(again.sent.turn.id, turn);
+    assert_eq!(ended(again.settled().await.unwrap().1), end);
+    assert_eq!(world.messages(room).await.1.len(), 2, "nothing is there twice");
 }
 
 #[tokio::test]

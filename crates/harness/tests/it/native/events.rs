@@ -48,6 +48,26 @@ async fn the_log_tells_every_change(site: &Site) {
         (&json!(4), &Value::Null, &json!(false))
     );
     assert_eq!(log(&user, &made, "&after=100000").await, Vec::<Value>::new());
+    // Backwards, and before a place.
+    let seqs = async |query: &str| {
+        let page = user.get(&at(&made, &format!("/events?limit=2{query}"))).await.has_status(200).json();
+        (page["data"][0]["seq"].clone(), page["data"][1]["seq"].clone(), page["next"].clone())
+    };
+    let newest = last + 5;
+    assert_eq!(
+        seqs("&order=desc").await,
+        (json!(newest), json!(newest - 1), json!((newest - 1).to_string()))
+    );
+    assert_eq!(seqs("&order=desc&after=3").await, (json!(2), json!(1), Value::Null));
+    assert_eq!(seqs("&before=4").await, (json!(2), json!(3), json!("2")));
+    for query in ["order=up", "before=x", "before=-1", "before=3&after=3", "order=asc&order=asc"] {
+        let answer = user.get(&at(&made, &format!("/events?{query}"))).await;
+        super::refused(&answer, 400, "invalid_parameter");
+    }
+    for query in ["order=desc", "before=4"] {
+        let stream = user.get(&at(&made, &format!("/events?{query}"))).header("Accept", "text/event-stream");
+        super::refused(&stream.await, 400, "invalid_parameter");
+    }
 }
 
 async fn the_log_shows_things_as_they_are(site: &Site) {

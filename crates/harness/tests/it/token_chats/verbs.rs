@@ -52,11 +52,15 @@ async fn other_verbs_are_405(site: &Site) {
                 continue;
             }
             for path in [path.to_owned(), format!("{path}/")] {
-                for http in [&user, &site.http()] {
-                    let answer = http.ask(verb, &path).await;
-                    answer
-                        .is(405, &json!({"detail": format!("Method \"{verb}\" not allowed.")}))
-                        .has("allow", &allow);
+                let wrong = json!({"detail": format!("Method \"{verb}\" not allowed.")});
+                user.ask(verb, &path).await.is(405, &wrong).has("allow", &allow);
+                let stranger = site.http().ask(verb, &path).await;
+                if ["/api/register", "/api/login"].contains(&path.trim_end_matches('/')) {
+                    stranger.is(405, &wrong).has("allow", &allow);
+                } else {
+                    // Who is not known is told that, and nothing else (contract §1.1).
+                    let words = "Authentication credentials were not provided.";
+                    stranger.has("www-authenticate", "Token").is(401, &json!({ "detail": words }));
                 }
             }
         }

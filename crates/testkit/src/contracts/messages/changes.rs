@@ -86,6 +86,32 @@ pub async fn messages_are_paged_both_ways(store: TestStore) {
     assert!(ok(store.messages.find(this.id, all[2].id).await).is_none());
 }
 
+/// As if nothing had been said since; and in the list of rooms, too.
+pub async fn a_deleted_message_is_no_activity(store: TestStore) {
+    let room = room(&store).await;
+    let said =
+        async |text: &str, second| added(&store, NewSend { now: at(second), ..send_to(room.id, text) }).await;
+    let (one, two, three) = (said("one", 30).await, said("two", 31).await, said("three", 32).await);
+    let left = async |message: &Message| {
+        assert!(ok(store.messages.delete(room.id, message.id, at(50)).await));
+        room_now(&store, room.id).await.last_message_at
+    };
+    assert_eq!(room_now(&store, room.id).await.last_message_at, Some(at(32)));
+    assert_eq!(left(&two).await, Some(at(32)));
+    assert_eq!(left(&three).await, Some(at(30)));
+    assert_eq!(left(&one).await, None);
+    sound(&store, room.id).await;
+    // A turn that is taken away, too.
+    let before = exchange(&store, room.id, "four", "vier").await;
+    let turn = sent(&store, NewSend { now: at(60), ..send_to(room.id, "five") }).await.turn;
+    complete(&store, &turn, "fünf").await;
+    assert!(ok(store.turns.delete(turn.id, at(70)).await));
+    assert_eq!(room_now(&store, room.id).await.last_message_at, Some(before.message.created_at));
+    assert!(ok(store.turns.delete(before.turn.id, at(71)).await));
+    assert_eq!(room_now(&store, room.id).await.last_message_at, None);
+    sound(&store, room.id).await;
+}
+
 /// One at a time; its turn stays, and tells what is left.
 pub async fn a_deleted_message_leaves_the_others(store: TestStore) {
     let (this, other) = (room(&store).await, room(&store).await);

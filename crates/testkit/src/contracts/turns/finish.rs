@@ -8,7 +8,7 @@ use maru_domain::events::{RoomEvent, RoomEventKind};
 use maru_domain::ids::TurnId;
 use maru_domain::messages::MessageStatus;
 use maru_domain::messages::ports::{Edit, EditTarget, NewSend};
-use maru_domain::turns::ports::{Ending, Written};
+use maru_domain::turns::ports::{Checkpoint, Ending, Written};
 use maru_domain::turns::{TurnError, TurnStatus, Usage};
 
 /// And with two events.
@@ -33,6 +33,28 @@ pub async fn a_turn_ends_with_its_text_and_its_cost(store: TestStore) {
     let event = |seq, kind, subject| RoomEvent { seq, kind, subject, at: at(20) };
     let updated = event(4, RoomEventKind::MessageUpdated, turn.reply_id.0);
     assert_eq!(events(&store, room).await[3..], [updated, event(5, RoomEventKind::TurnDone, turn.id.0)]);
+}
+
+/// By its first text or by its end, whichever is stored; what was asked for stays beside it.
+pub async fn a_turn_tells_who_answered(store: TestStore) {
+    let room = room(&store).await.id;
+    for asked in [None, Some("small")] {
+        let turn =
+            sent(&store, NewSend { model: asked.map(str::to_owned), ..send_to(room, "hello") }).await.turn;
+        assert_eq!((turn.model.as_deref(), turn.options.model.as_deref()), (asked, asked));
+        let model = Some("provider/small".to_owned());
+        let text = Checkpoint { model: model.clone(), ..partial(&turn, "so") };
+        assert_eq!(ok(store.turns.checkpoint(text).await), Written::Kept);
+        assert_eq!(turn_now(&store, turn.id).await.turn.model, model);
+        // Ended over the runner's head.
+        let cancelled = there(store.turns.force_cancel(turn.id, at(30)).await).turn;
+        assert_eq!((cancelled.model, cancelled.options.model.as_deref()), (model.clone(), asked));
+        let turn =
+            sent(&store, NewSend { model: asked.map(str::to_owned), ..send_to(room, "hello") }).await.turn;
+        let end = Ending { model: model.clone(), ..ending(&turn, TurnStatus::Completed, "at once") };
+        let ended = there(store.turns.finish(end).await).turn;
+        assert_eq!((ended.model, ended.options.model.as_deref()), (model, asked));
+    }
 }
 
 /// The reply goes with its turn; the reason is kept.

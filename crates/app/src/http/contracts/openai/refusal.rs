@@ -191,6 +191,8 @@ impl From<Fault> for Refusal {
         };
         let mut refusal = Self::new(status, message);
         refusal.shape.param = field.map(|field| field.field.to_owned());
+        // Whoever sends again sends another message.
+        refusal.for_good = *fault.code == codes::REPLY_NOT_READY;
         let (kind, code) = match fault.kind() {
             Kind::Unauthenticated => (INVALID, "invalid_api_key"),
             Kind::TooMany => (RATE, "rate_limit_exceeded"),

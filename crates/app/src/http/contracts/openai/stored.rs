@@ -57,7 +57,10 @@ fn shape(state: &State, room: &Room, first: Option<&TurnView>) -> Value {
     let completion = Completion {
         id: ids::completion(room.id),
         created_at: room.created_at,
-        model: room.model.clone().unwrap_or_else(|| default_model(state)),
+        model: first
+            .and_then(|view| view.turn.model.clone())
+            .or_else(|| room.model.clone())
+            .unwrap_or_else(|| default_model(state)),
     };
     let mut whole = match first {
         Some(view) => completion.whole(view),

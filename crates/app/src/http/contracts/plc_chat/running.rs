@@ -17,7 +17,8 @@ fn kept(body: &Value) -> KeptAnswer {
     KeptAnswer { status: 200, body: body.to_string() }
 }
 
-/// Stops what is being written in a chat. The open stream ends with `cancelled`.
+/// Stops the reply that is being written in a chat. The open stream ends with `cancelled`; messages that wait behind it
+/// are answered.
 #[utoipa::path(post, path = "/v1/chat/{chat_id}/cancel", operation_id = "plc_chat_cancel", tag = "plc chat", security((), ("bearer" = [])), params(
     ("chat_id" = String, Path, description = "The chat's id."),
     ("user_id" = String, Query, description = "The client's own user."),
@@ -36,7 +37,7 @@ pub async fn cancel(
     let key = once::key(&request, &state, visitor.scope(&request), b"")?;
     let act = async {
         let cancelled = match chat_id::find(&state, visitor.actor(), &chat).await? {
-            Some(room) => !state.services.turns.cancel_all(&room).await?.is_empty(),
+            Some(room) => state.services.turns.cancel_running(&room).await?,
             None => false,
         };
         let message = if cancelled {

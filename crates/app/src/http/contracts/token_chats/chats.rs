@@ -29,7 +29,7 @@ use serde_json::{Map, Value, json};
     (status = 404, description = "There is no open session to end."),
     (status = 422, description = "The Idempotency-Key was used for another request."),
     (status = 429, description = "Too many messages wait in this session; see Retry-After."),
-    (status = 503, description = "The model or the database is unavailable; nothing was stored."),
+    (status = 503, description = "The model or the database is unavailable, and nothing was stored; or the reply takes too long, and the same Idempotency-Key finds it later."),
 ))]
 pub async fn send(
     request: HttpRequest,

@@ -13,7 +13,9 @@ const MESSAGE_CHARS: usize = 500;
 const NOT_JSON: &str = "잘못된 JSON 형식입니다.";
 /// JSON that is no message, a message that is empty or too long, and binary frames.
 pub const NOT_A_MESSAGE: &str = "잘못된 메시지 형식입니다.";
-/// The model has failed, or its reply was stopped.
+/// The reply was stopped by somebody, elsewhere: the words that the PLC chat API has for it, whose clients know them.
+pub const CANCELLED: &str = "⚠️ 응답이 취소되었습니다.";
+/// The model has failed, or the server in mid-reply.
 pub const NO_REPLY: &str = "응답 생성 중 오류가 발생했습니다.";
 const ENDED: &str = "종료된 채팅방입니다.";
 const NO_ROOM: &str = "채팅방을 찾을 수 없거나 권한이 없습니다.";

@@ -16,7 +16,7 @@ use maru_domain::error::{Fault, Kind, codes};
 use maru_domain::messages::{Message, SendRequest};
 use maru_domain::rooms::Room;
 use maru_domain::text::CleanText;
-use maru_domain::turns::TurnEvent;
+use maru_domain::turns::{TurnEvent, TurnStatus};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -169,6 +169,10 @@ impl Talk {
             }
             // The server stops; the next one goes on with the reply.
             None if self.state.services.engine.is_draining() => return Err(End::Close(CloseCode::Away)),
+            Some(TurnEvent::Done(view)) if view.turn.status == TurnStatus::Cancelled => {
+                self.say(frames::error(frames::CANCELLED)).await?;
+                return Ok(None);
+            }
             Some(TurnEvent::Done(_) | TurnEvent::Gone) | None => {
                 self.say(frames::error(frames::NO_REPLY)).await?;
                 return Ok(None);
