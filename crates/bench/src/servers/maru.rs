@@ -59,7 +59,7 @@ impl Maru {
         settings: &[(&str, String)],
     ) -> Result<Self, BoxError> {
         let directory = place.directory(name)?;
-        let secret = ("MARU__AUTH__SECRET", "of all instances of this run".to_owned());
+        let secret = ("MARU__AUTH__SECRET", "a secret that all instances of this run have".to_owned());
         let settings: Vec<_> = settings.iter().cloned().chain([secret]).collect();
         let mut maru = Self::spawn(place, &directory, super::free_address()?, Some(store), &settings)?;
         wait_for(maru.address, &mut maru.running.0, &directory.join("log"))?;
