@@ -180,7 +180,7 @@ fn pair(
     effort: &Effort,
     what: &str,
     (one, other): (&Maru, &Maru),
-    load: &mut dyn FnMut([&Maru; 2], Duration) -> Result<Load, BoxError>,
+    mut load: impl FnMut([&Maru; 2], Duration) -> Result<Load, BoxError>,
 ) -> Result<Rounds, BoxError> {
     load([one, other], effort.warm_up())?;
     load([one, one], effort.warm_up())?;
