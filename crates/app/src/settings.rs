@@ -51,6 +51,8 @@ pub struct ServerSettings {
     pub body_limit: usize,
     /// How long a body may take to arrive.
     pub body_timeout: Span,
+    /// MiB of finished pages that this process keeps.
+    pub page_cache_mib: u64,
     /// Origins that browsers may call from.
     pub cors_origins: Words,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -198,6 +200,8 @@ pub struct LimitSettings {
     pub registrations_per_hour: usize,
     /// Failed logins in a row before each further try waits.
     pub free_logins: u32,
+    /// Requests a minute and API key; 0 for no limit.
+    pub requests_per_key: u32,
 }
 
 /// `[time]`
