@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod output;
 mod progress;
+mod usage;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -15,7 +16,10 @@ use std::process::ExitCode;
 /// Reads the command line and runs the command. 0: done; 1: failed; 2: not understood.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::refuse(&error),
+    };
     let output = Output { json: arguments.json };
     let settings = match maru_app::load(&arguments.overrides()) {
         Ok(settings) => settings,
