@@ -71,6 +71,7 @@ pub async fn examine(settings: &Settings) -> Vec<Finding> {
     findings.push(exposure(settings));
     findings.push(secret(settings));
     findings.push(model(settings).await);
+    findings.extend(telemetry(settings).await);
     findings
 }
 
@@ -283,6 +284,28 @@ fn secret(settings: &Settings) -> Finding {
         ),
         Ok(_) => Finding::fine("auth.secret", path.display().to_string()),
     }
+}
+
+/// Nothing is said where nobody collects. Nothing is sent: a connection is tried.
+async fn telemetry(settings: &Settings) -> Option<Finding> {
+    let check = "telemetry";
+    let endpoint = &settings.telemetry.otlp_endpoint;
+    let url = url::Url::parse(endpoint).ok().filter(|_| !endpoint.is_empty())?;
+    if !cfg!(feature = "otel") {
+        let remedy = "build it with the feature, or empty telemetry.otlp_endpoint";
+        return Some(Finding::bad(check, Verdict::Fails, "this maru was built without the feature `otel`", remedy));
+    }
+    let address = (url.host_str()?.trim_matches(['[', ']']).to_owned(), url.port_or_known_default()?);
+    let tried = tokio::time::timeout(Duration::from_secs(2), tokio::net::TcpStream::connect(address)).await;
+    Some(match tried {
+        Ok(Ok(_)) => Finding::fine(check, format!("{endpoint} can be reached")),
+        _ => Finding::bad(
+            check,
+            Verdict::Careful,
+            format!("{endpoint} cannot be reached; spans are dropped until it can"),
+            "check telemetry.otlp_endpoint (or OTEL_EXPORTER_OTLP_ENDPOINT) and the collector",
+        ),
+    })
 }
 
 /// Opens a connection to the default model's provider. Nothing is asked of it: that may cost money.
