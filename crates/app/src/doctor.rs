@@ -293,7 +293,12 @@ async fn telemetry(settings: &Settings) -> Option<Finding> {
     let url = url::Url::parse(endpoint).ok().filter(|_| !endpoint.is_empty())?;
     if !cfg!(feature = "otel") {
         let remedy = "build it with the feature, or empty telemetry.otlp_endpoint";
-        return Some(Finding::bad(check, Verdict::Fails, "this maru was built without the feature `otel`", remedy));
+        return Some(Finding::bad(
+            check,
+            Verdict::Fails,
+            "this maru was built without the feature `otel`",
+            remedy,
+        ));
     }
     let address = (url.host_str()?.trim_matches(['[', ']']).to_owned(), url.port_or_known_default()?);
     let tried = tokio::time::timeout(Duration::from_secs(2), tokio::net::TcpStream::connect(address)).await;

@@ -19,7 +19,7 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
         return if asked { ExitCode::SUCCESS } else { ExitCode::from(2) };
     }
     let words = match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             "a command is missing; --help lists them".to_owned()
         }
         _ => one_line(&error.render().to_string()),

@@ -72,9 +72,10 @@ pub fn following<F: Future>(task: F) -> Followed<F> {
     task.with_context(of)
 }
 
-/// What became of a request, in the words of OpenTelemetry's conventions. Its span must have declared `otel.name`.
+/// What became of a request, in the words of OpenTelemetry's conventions.
 pub fn answered(span: &Span, method: &str, route: &str, status: u16) {
-    span.record("otel.name", format!("{method} {route}"));
+    // The span may have begun for the collector long ago: a field that names it would come too late.
+    span.context().span().update_name(format!("{method} {route}"));
     span.set_attribute("http.request.method", method.to_owned());
     span.set_attribute("http.route", route.to_owned());
     span.set_attribute("http.response.status_code", i64::from(status));

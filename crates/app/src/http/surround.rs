@@ -16,7 +16,6 @@ use futures_util::FutureExt;
 use maru_domain::error::{Fault, codes};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
-use tracing::field::Empty;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
@@ -113,7 +112,7 @@ fn span_of(request: &ServiceRequest, id: &str) -> Span {
         return tracing::info_span!("request", %id, %method, path);
     }
     let kind = "server";
-    let span = tracing::info_span!("request", otel.kind = kind, otel.name = Empty, %id, %method, path);
+    let span = tracing::info_span!("request", otel.kind = kind, %id, %method, path);
     telemetry::adopt(&span, |name| request.headers().get(name).and_then(|value| value.to_str().ok()));
     span
 }

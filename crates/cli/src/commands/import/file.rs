@@ -141,9 +141,9 @@ fn found(value: &Value, source: Source, all: bool) -> Result<Vec<Item>, String> 
 
 /// What a person may know a conversation by that cannot be read.
 fn label(value: &Value, index: usize) -> String {
-    let words = ["title", "conversation_id", "conversationId", "id"]
-        .into_iter()
-        .filter_map(|key| value[key].as_str());
+    let own = ["title", "conversation_id", "conversationId", "id"].map(|key| &value[key]);
+    // Open WebUI's names stand within the chat.
+    let words = std::iter::once(&value["chat"]["title"]).chain(own).filter_map(Value::as_str);
     let word = words.map(super::shape::short).find(|word| !word.is_empty());
     word.unwrap_or_else(|| format!("element {} of the file", index + 1))
 }

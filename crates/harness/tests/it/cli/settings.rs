@@ -11,7 +11,7 @@ fn config_shows_what_is_in_effect() {
     let here = dir.path();
     let shown = maru(here, &["config", "--json"], "").ok().json();
     let sections: Vec<&String> = shown.as_object().expect("sections").keys().collect();
-    assert_eq!(sections, ["server", "store", "redis", "llm", "auth", "limits", "time", "log"]);
+    assert_eq!(sections, ["server", "store", "redis", "llm", "auth", "limits", "time", "log", "telemetry"]);
     assert_eq!(
         (&shown["server"]["bind"], &shown["auth"]["token_ttl"], &shown["time"]["token_chats_zone"]),
         (&json!("127.0.0.1:8080"), &json!("30days"), &json!("Asia/Karachi"))

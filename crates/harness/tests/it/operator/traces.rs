@@ -89,7 +89,7 @@ async fn a_collector_that_is_no_use_changes_nothing(backend: Backend) {
         // More than the queue holds would be: nobody waits for room in it.
         for number in 0..20 {
             let answer = say(&user, &room, &number.to_string(), &format!("00-{TRACE}-{CALLER}-01")).await;
-            assert!(answer.has_status(200).to_string().contains("as ever"), "{answer}");
+            assert!(answer.has_status(200).text().contains("as ever"), "{answer}");
         }
         if endpoint == hanging.endpoint() {
             until("it hangs in a request", || async { hanging.requests() > 0 }).await;
