@@ -61,7 +61,7 @@ async fn a_send_is_told_in_its_callers_trace(backend: Backend) {
     // What is no traceparent counts as none.
     say(&user, &room, "rubbish", "00-zz").await.has_status(200);
     // What was still waiting goes with the end.
-    user.get("/v1/rooms").header("traceparent", &format!("00-{TRACE}-{CALLER}-01")).await.has_status(200);
+    user.get("/v1/rooms").header("traceparent", format!("00-{TRACE}-{CALLER}-01")).await.has_status(200);
     site.server.terminate().expect("a signal");
     assert!(site.server.wait(Duration::from_secs(30)).await.expect("it ends").success());
     let all = collector.spans();
