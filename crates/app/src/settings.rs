@@ -36,6 +36,8 @@ pub struct Settings {
     pub time: TimeSettings,
     /// Logs.
     pub log: LogSettings,
+    /// Traces.
+    pub telemetry: TelemetrySettings,
 }
 
 /// `[server]`
@@ -222,6 +224,16 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// How much.
     pub level: String,
+}
+
+/// `[telemetry]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetrySettings {
+    /// The collector; empty for none.
+    pub otlp_endpoint: String,
+    /// What this service is called there.
+    pub service_name: String,
 }
 
 impl Settings {

@@ -212,6 +212,10 @@ fn llm_settings(settings: &Settings) -> LlmSettings {
         limits: Limits::default(),
         guard,
         demo_delay: llm.demo_delay.0,
+        #[cfg(feature = "otel")]
+        trace: Some(maru_telemetry::headers),
+        #[cfg(not(feature = "otel"))]
+        trace: None,
         #[cfg(feature = "local")]
         local: local_settings(settings),
     }
@@ -236,6 +240,16 @@ fn local_settings(settings: &Settings) -> maru_llm::local::LocalSettings {
             longest: local.t5_max_tokens,
             temperature: local.t5_temperature,
         },
+    }
+}
+
+/// Where traces go.
+#[cfg(feature = "otel")]
+pub(crate) fn telemetry(settings: &Settings) -> maru_telemetry::TelemetrySettings {
+    maru_telemetry::TelemetrySettings {
+        endpoint: settings.telemetry.otlp_endpoint.clone(),
+        service: settings.telemetry.service_name.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
 
