@@ -75,7 +75,8 @@ impl Place {
         let handlers = try_join_all(
             entries.iter().map(async |entry| Ok((entry.verb.clone(), entry.route().new_service(()).await?))),
         );
-        let verbs = entries.iter().map(|entry| entry.verb.as_str()).chain(["OPTIONS"]);
+        let options = has_options(first.contract).then_some("OPTIONS");
+        let verbs = entries.iter().map(|entry| entry.verb.as_str()).chain(options);
         let allow = verbs.collect::<Vec<_>>().join(", ");
         Ok(Self {
             path: first.path,
@@ -92,7 +93,7 @@ impl Place {
 
     /// OPTIONS tells what a path can do; any other verb that is not in the table is refused.
     fn other_verb(&self, verb: &Method) -> HttpResponse {
-        let mut response = if *verb == Method::OPTIONS {
+        let mut response = if *verb == Method::OPTIONS && has_options(self.contract) {
             HttpResponse::NoContent().finish()
         } else {
             self.contract.wrong_verb(verb.as_str())
@@ -100,6 +101,11 @@ impl Place {
         response.headers_mut().insert(ALLOW, self.allow.clone());
         response
     }
+}
+
+/// The pages have the verbs of the table alone (contract §3): no other site may ask them what they can do.
+fn has_options(contract: Contract) -> bool {
+    contract != Contract::Pages
 }
 
 /// The table of one worker.
