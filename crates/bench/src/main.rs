@@ -11,7 +11,9 @@ mod arguments;
 mod files;
 mod keeping;
 mod load;
+mod local;
 mod pages;
+mod python;
 mod report;
 mod rounds;
 mod sends;
@@ -36,7 +38,7 @@ struct Scenario {
     run: fn(&Workplace, &Effort) -> Result<Vec<Figure>, BoxError>,
 }
 
-const SCENARIOS: [Scenario; 12] = [
+const SCENARIOS: [Scenario; 14] = [
     Scenario {
         name: "token-chats-get",
         what: "GET /api/chats/?session_id= of a chat of 50 turns, against Django REST Framework",
@@ -92,6 +94,16 @@ const SCENARIOS: [Scenario; 12] = [
         name: "backup",
         what: "the slowest write of 16 writers while a million messages are backed up",
         run: keeping::backup,
+    },
+    Scenario {
+        name: "local-chat",
+        what: "tokens a second of a chat model in this process, against llama.cpp",
+        run: local::chat,
+    },
+    Scenario {
+        name: "local-t5",
+        what: "tokens a second of a T5 in this process, against CTranslate2",
+        run: local::t5,
     },
 ];
 

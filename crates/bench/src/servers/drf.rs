@@ -3,10 +3,11 @@
 
 use super::{Running, Server, wait_for};
 use crate::files::{self, Workplace};
+use crate::python;
 use maru_domain::error::BoxError;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// As many as the machine class of the figures has processors.
@@ -23,7 +24,7 @@ impl Drf {
     /// Starts one on an empty database, with so many users. The first run installs it into the build directory.
     pub fn start(place: &Workplace, users: usize) -> Result<Self, BoxError> {
         let source = files::yardsticks().join("drf");
-        let bin = environment(place, &source.join("requirements.txt"))?;
+        let bin = python::environment(place, "drf")?;
         let directory = place.directory("drf")?;
         let database = directory.join("db.sqlite3");
         let prepared = command(&bin.join("python"), &source, &database)
@@ -49,28 +50,6 @@ fn command(program: &Path, source: &Path, database: &Path) -> Command {
     command.current_dir(source).stdin(Stdio::null());
     command.env("DRF_DATABASE", database).env("PYTHONDONTWRITEBYTECODE", "1");
     command
-}
-
-/// The directory with the programs of a virtual environment that has what the requirements ask for.
-fn environment(place: &Workplace, requirements: &Path) -> Result<PathBuf, BoxError> {
-    let (environment, wanted) = (place.kept("bench-drf"), std::fs::read_to_string(requirements)?);
-    let (bin, stamp) = (environment.join("bin"), environment.join("installed.txt"));
-    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(bin);
-    }
-    eprintln!("installing Django REST Framework into {}", environment.display());
-    let steps = [
-        Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment).output(),
-        Command::new(bin.join("pip")).args(["install", "--quiet", "-r"]).arg(requirements).output(),
-    ];
-    for output in steps {
-        let output = output.map_err(|error| format!("python3 with venv and pip is needed: {error}"))?;
-        if !output.status.success() {
-            return Err(format!("no yardstick: {}", String::from_utf8_lossy(&output.stderr)).into());
-        }
-    }
-    std::fs::write(stamp, wanted)?;
-    Ok(bin)
 }
 
 impl Server for Drf {

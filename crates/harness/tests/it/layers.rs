@@ -28,7 +28,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "maru-llm",
         ],
     ),
-    ("maru-bench", &["maru-domain", "maru-store", "maru-testkit"]),
+    ("maru-bench", &["maru-domain", "maru-local", "maru-store", "maru-testkit"]),
 ];
 
 #[test]
