@@ -27,7 +27,7 @@ impl NullaryFnOnce for Products<'_> {
 
 /// Rows of floats: tiles of four, the shape by how many vectors there are.
 #[inline(always)]
-pub(super) fn floats(matrix: &Matrix, rows: Range<usize>, input: &Input<'_>, out: &mut [f32]) {
+fn floats(matrix: &Matrix, rows: Range<usize>, input: &Input<'_>, out: &mut [f32]) {
     let (n, first) = (input.n, rows.start);
     let mut row = rows.start;
     while row < rows.end {

@@ -1,7 +1,7 @@
 //! Products with AVX2. The instructions come through `pulp`'s proof that the CPU has them, so there is
 //! no unsafe code here.
 
-use super::{LANES, portable, sum};
+use super::{LANES, sum};
 use crate::matrix::{Input, Matrix, Weights};
 use pulp::x86::V3;
 use pulp::{NullaryFnOnce, cast};
@@ -22,7 +22,7 @@ impl NullaryFnOnce for Products<'_> {
     #[inline(always)]
     fn call(mut self) {
         match &self.matrix.weights {
-            Weights::F32(_) => portable::floats(self.matrix, self.rows, self.input, self.out),
+            Weights::F32(_) => self.floats(),
             Weights::Q8 { .. } => self.all::<Q8>(),
             Weights::Q4 { .. } => self.all::<Q4>(),
         }
@@ -57,6 +57,40 @@ impl Products<'_> {
         }
     }
 
+    /// A multiplication takes four cycles and two begin in each, so eight to ten sums are under way at once: rows where
+    /// there is one vector, vectors where there are more.
+    #[inline(always)]
+    fn floats(&mut self) {
+        let (n, rows) = (self.input.n, self.rows.clone());
+        let mut row = rows.start;
+        while row < rows.end {
+            let tall = match (n, rows.end - row) {
+                (1, 8..) => 8,
+                (1..=3, 4..) => 4,
+                (4.., 2..) => 2,
+                _ => 1,
+            };
+            let mut t = 0;
+            while t < n {
+                t += match (tall, n - t) {
+                    (8, _) => self.tile::<F32, 8, 1>(row, t),
+                    (4, 1) => self.tile::<F32, 4, 1>(row, t),
+                    (4, 2) => self.tile::<F32, 4, 2>(row, t),
+                    (4, _) => self.tile::<F32, 4, 3>(row, t),
+                    // Five at once where four would leave one alone.
+                    (2, 5 | 9) => self.tile::<F32, 2, 5>(row, t),
+                    (2, 4..) => self.tile::<F32, 2, 4>(row, t),
+                    (2, 3) => self.tile::<F32, 2, 3>(row, t),
+                    (2, 2) => self.tile::<F32, 2, 2>(row, t),
+                    (2, _) => self.tile::<F32, 2, 1>(row, t),
+                    (_, 4..) => self.tile::<F32, 1, 4>(row, t),
+                    _ => self.tile::<F32, 1, 1>(row, t),
+                };
+            }
+            row += tall;
+        }
+    }
+
     #[inline(always)]
     fn tile<K: Kernel, const R: usize, const T: usize>(&mut self, row: usize, t: usize) -> usize {
         let sums = K::tile::<R, T>(self.simd, self.matrix, row, self.input, t);
@@ -78,6 +112,7 @@ trait Kernel {
     ) -> [[f32; T]; R];
 }
 
+struct F32;
 struct Q8;
 struct Q4;
 
@@ -105,6 +140,45 @@ fn sums<const R: usize, const T: usize>(lanes: [[__m256; T]; R]) -> [[f32; T]; R
         }
     }
     sums
+}
+
+impl Kernel for F32 {
+    #[inline(always)]
+    fn tile<const R: usize, const T: usize>(
+        simd: V3,
+        matrix: &Matrix,
+        row: usize,
+        input: &Input<'_>,
+        t: usize,
+    ) -> [[f32; T]; R] {
+        let blocks = matrix.cols / LANES;
+        let mut w = [(&[][..], &[][..]); R];
+        for (r, w) in w.iter_mut().enumerate() {
+            let (whole, rest) = matrix.floats(row + r).as_chunks::<LANES>();
+            *w = (&whole[..blocks], rest);
+        }
+        let mut x = [(&[][..], &[][..]); T];
+        for (i, x) in x.iter_mut().enumerate() {
+            let (whole, rest) = input.floats(t + i).as_chunks::<LANES>();
+            *x = (&whole[..blocks], rest);
+        }
+        let mut lanes = [[zero(simd); T]; R];
+        for b in 0..blocks {
+            for r in 0..R {
+                let w: __m256 = cast(w[r].0[b]);
+                for t in 0..T {
+                    lanes[r][t] = simd.fma._mm256_fmadd_ps(w, cast(x[t].0[b]), lanes[r][t]);
+                }
+            }
+        }
+        let mut sums = sums(lanes);
+        for r in 0..R {
+            for t in 0..T {
+                sums[r][t] += w[r].1.iter().zip(x[t].1).map(|(w, x)| w * x).sum::<f32>();
+            }
+        }
+        sums
+    }
 }
 
 impl Kernel for Q8 {

@@ -4,7 +4,9 @@
 
 use super::model::T5;
 use crate::Threads;
+use crate::arithmetic::{exp, run};
 use crate::sampling::{Sampler, Sampling};
+use pulp::NullaryFnOnce;
 
 /// How a reply is found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,7 +105,7 @@ pub(super) fn beams(
         for (from, (beam, mut likely)) in
             running.iter().zip(threads.run(|| model.say(&mut telling, &last))).enumerate()
         {
-            logarithms(&mut likely);
+            run(Logarithms(&mut likely));
             forbid(&mut likely, &beam.tokens, search.no_repeat);
             for (token, likely) in (0u32..).zip(&likely) {
                 keep(&mut best, (likely + beam.score, from, token), 2 * count);
@@ -157,11 +159,20 @@ fn keep(best: &mut Vec<(f32, usize, u32)>, new: (f32, usize, u32), most: usize) 
 }
 
 /// Turns numbers into logarithms of likelihoods.
-fn logarithms(likely: &mut [f32]) {
-    let most = likely.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let total: f64 = likely.iter().map(|likely| f64::from(likely - most).exp()).sum();
-    let total = most + total.ln() as f32;
-    likely.iter_mut().for_each(|likely| *likely -= total);
+struct Logarithms<'a>(&'a mut [f32]);
+
+impl NullaryFnOnce for Logarithms<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let most = self.0.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        // Sums of a few in 32 bits, of all in 64.
+        let of = |part: &[f32]| part.iter().map(|likely| exp(likely - most)).sum::<f32>();
+        let total: f64 = self.0.chunks(64).map(|part| f64::from(of(part))).sum();
+        let total = most + total.ln() as f32;
+        self.0.iter_mut().for_each(|likely| *likely -= total);
+    }
 }
 
 /// Forbids what would say `length` tokens in a row a second time.
