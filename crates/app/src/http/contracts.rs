@@ -57,9 +57,8 @@ impl Contract {
             Self::QuoteChat
         } else if path.starts_with("/api/") {
             Self::TokenChats
-        } else if ["/v1/responses", "/v1/conversations", "/v1/models"].into_iter().any(under)
-            || (under("/v1/chat/completions")
-                && !PLC_WORDS.iter().any(|word| under(&format!("/v1/chat/completions/{word}"))))
+        } else if openai::has(path)
+            && !PLC_WORDS.iter().any(|word| under(&format!("/v1/chat/completions/{word}")))
         {
             Self::OpenAi
         } else if ["/v1/chat", "/v1/plcs"].into_iter().any(under) {
@@ -116,7 +115,8 @@ impl Contract {
         match self {
             Self::TokenChats => not_found::<English>(),
             Self::AinfoRooms => not_found::<Korean>(),
-            Self::QuoteChat | Self::PlcChat | Self::Pages | Self::OpenAi | Self::AiSdk | Self::Native => {
+            Self::OpenAi => self.refuse(Fault::new(&codes::NOT_FOUND).detail(openai::NOT_DONE)),
+            Self::QuoteChat | Self::PlcChat | Self::Pages | Self::AiSdk | Self::Native => {
                 self.refuse(Fault::new(&codes::NOT_FOUND))
             }
         }
@@ -168,6 +168,11 @@ mod tests {
             ("/v1/chat/completions/history", PlcChat),
             ("/v1/chat/completionsx", PlcChat),
             ("/v1/models/openai/gpt", OpenAi),
+            ("/v1/files", OpenAi),
+            ("/v1/fine_tuning/jobs", OpenAi),
+            ("/v1/filesx", Native),
+            ("/v1/file", Native),
+            ("/v1", Native),
             ("/v1/rooms", Native),
             ("/", Pages),
             ("/chat", Pages),

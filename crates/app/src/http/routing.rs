@@ -77,7 +77,8 @@ impl Place {
         let handlers = try_join_all(
             entries.iter().map(async |entry| Ok((entry.verb.clone(), entry.route().new_service(()).await?))),
         );
-        let verbs = entries.iter().map(|entry| entry.verb.as_str()).chain(["OPTIONS"]);
+        let options = has_options(first.contract).then_some("OPTIONS");
+        let verbs = entries.iter().map(|entry| entry.verb.as_str()).chain(options);
         let allow = verbs.collect::<Vec<_>>().join(", ");
         Ok(Self {
             path: first.path,
@@ -93,10 +94,10 @@ impl Place {
         self.handlers.iter().find(|(its, _)| its == verb).map(|(_, handler)| handler)
     }
 
-    /// OPTIONS tells what a path can do; any other verb that is not in the table is refused, once it is known who calls.
+    /// OPTIONS tells what a path can do, where a contract has it; any other verb that is not in the table is refused, once it is known who calls.
     fn other_verb(&self, request: ServiceRequest) -> <Routes as Service<ServiceRequest>>::Future {
         let (contract, allow) = (self.contract, self.allow.clone());
-        let is_options = request.method() == Method::OPTIONS;
+        let is_options = request.method() == Method::OPTIONS && has_options(contract);
         let asks = self.wants_token && !is_options;
         Box::pin(async move {
             if asks && let Some(refusal) = contract.stranger(request.request()).await {
@@ -111,6 +112,11 @@ impl Place {
             Ok(request.into_response(response))
         })
     }
+}
+
+/// The pages have the verbs of the table alone (contract §3): no other site may ask them what they can do.
+fn has_options(contract: Contract) -> bool {
+    contract != Contract::Pages
 }
 
 /// The table of one worker.

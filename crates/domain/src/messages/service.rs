@@ -317,13 +317,40 @@ impl Messages {
         turn: &Turn,
         once: Option<OnceKey>,
     ) -> Result<Once<Sending>, Fault> {
+        self.check_is_last(room, |message| message.id == turn.reply_id || message.id == turn.message_id)
+            .await?;
+        self.regenerate(room, turn.message_id, None, turn.options.model.clone(), once).await
+    }
+
+    /// Gives a person's message a new reply when nothing was said after it but its old one.
+    ///
+    /// # Errors
+    /// `NOT_LAST_TURN`, and as [`Messages::regenerate`].
+    pub async fn regenerate_last(
+        &self,
+        room: &Authorized<Room, Write>,
+        message: &Message,
+        model: Option<String>,
+        once: Option<OnceKey>,
+    ) -> Result<Once<Sending>, Fault> {
+        let is_of_it = |last: &Message| {
+            last.id == message.id || (message.turn_id.is_some() && last.turn_id == message.turn_id)
+        };
+        self.check_is_last(room, is_of_it).await?;
+        self.regenerate(room, message.id, None, model, once).await
+    }
+
+    async fn check_is_last(
+        &self,
+        room: &Authorized<Room, Write>,
+        is_wanted: impl Fn(&Message) -> bool,
+    ) -> Result<(), Fault> {
         let request = PageRequest { limit: 1, order: Order::Descending, part: Part::Start };
         let last = self.store.page(room.get().id, request).await?;
-        let is_last = |message: &Message| message.id == turn.reply_id || message.id == turn.message_id;
-        if !last.items.first().is_some_and(is_last) {
-            return Err(Fault::new(&codes::NOT_LAST_TURN));
+        match last.items.first() {
+            Some(message) if is_wanted(message) => Ok(()),
+            _ => Err(Fault::new(&codes::NOT_LAST_TURN)),
         }
-        self.regenerate(room, turn.message_id, None, turn.options.model.clone(), once).await
     }
 
     /// Starts what was stored now, or attaches to what was stored before.

@@ -66,6 +66,9 @@ pub struct Sampling {
     /// How much a model thinks, in its provider's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_effort: Option<String>,
+    /// How much a model says: `low`, `medium` or `high`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verbosity: Option<String>,
 }
 
 impl Sampling {

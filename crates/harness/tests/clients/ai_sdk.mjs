@@ -52,9 +52,21 @@ await chat.sendMessage({ text: "two" });
 await chat.sendMessage({ text: "uno", messageId: asked.id });
 assert.deepEqual(texts(chat), ["uno", "reply to: uno"]);
 
+// Nothing else costs what is stored: neither an id that comes twice, nor a page that does not know the newest message.
+await chat.sendMessage({ text: "three" });
+const twice = new Chat("chat-1");
+await twice.sendMessage({ id: asked.id, role: "user", parts: [{ type: "text", text: "another" }] });
+assert.match(twice.error.message, /messageId/);
+const stale = new Chat("chat-1", { messages: chat.messages.slice(0, 2) });
+await stale.regenerate();
+assert.match(stale.error.message, /more was said/);
+await chat.regenerate();
+const all = ["uno", "reply to: uno", "three", "reply to: three"];
+assert.deepEqual(texts(chat), all);
+
 // Nothing runs: resuming changes nothing.
 await chat.resumeStream();
-assert.deepEqual([chat.status, texts(chat)], ["ready", ["uno", "reply to: uno"]]);
+assert.deepEqual([chat.status, texts(chat)], ["ready", all]);
 
 // A page that is loaded anew in the middle of a reply goes on with it.
 const first = new Chat("chat-2", { model: slow });

@@ -138,4 +138,54 @@ refused(
         messages=[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}],
     ),
 )
+
+# Every parameter that the SDK knows has a type here, too.
+from openai.types.chat import completion_create_params
+from openai.types.responses import response_create_params
+
+NUMBERS = ("temperature", "top_p", "top_logprobs", "n", "seed")
+for path, params, body in [
+    ("/responses", response_create_params.ResponseCreateParamsBase, {"model": ECHO, "input": "x"}),
+    (
+        "/chat/completions", completion_create_params.CompletionCreateParamsBase,
+        {"model": ECHO, "messages": [{"role": "user", "content": "x"}]},
+    ),
+]:
+    for name in [*params.__annotations__, "stream"]:
+        wrong = "x" if name in NUMBERS or name.startswith("max_") or name.endswith("_penalty") else 5
+        refused(
+            BadRequestError, 400, "invalid_type", name,
+            lambda: client.post(path, cast_to=object, body={**body, name: wrong}),
+        )
+
+# What maru does not do is not found.
+for call in [
+    lambda: client.files.list(),
+    lambda: client.embeddings.create(model=ECHO, input="x"),
+    lambda: client.moderations.create(input="x"),
+    lambda: client.images.generate(prompt="x"),
+    lambda: client.audio.speech.create(model=ECHO, voice="alloy", input="x"),
+    lambda: client.batches.list(),
+    lambda: client.fine_tuning.jobs.list(),
+    lambda: client.vector_stores.list(),
+    lambda: client.completions.create(model=ECHO, prompt="x"),
+]:
+    refused(NotFoundError, 404, "not_found", None, call)
+
+# More than all of a stream nobody has.
+refused(
+    BadRequestError, 400, "invalid_value", "starting_after",
+    lambda: client.responses.retrieve(lost, stream=True, starting_after=last + 1),
+)
+
+# A stream that is cancelled ends by the event that the SDK has for a reply that is not whole.
+with client.responses.stream(model=SLOW, input="go") as stream:
+    for event in stream:
+        if event.type == "response.output_text.delta":
+            client.responses.cancel(event_id)
+            break
+        if event.type == "response.created":
+            event_id = event.response.id
+    ends = [event for event in stream]
+assert (ends[-1].type, ends[-1].response.status) == ("response.incomplete", "cancelled"), ends[-1]
 print("done")

@@ -10,11 +10,14 @@ use serde_json::{Value, json};
 on_both! {
     a_message_is_sent_and_its_reply_streamed
     a_message_whose_id_was_sent_before_is_the_same
-    another_text_under_the_id_replaces_what_followed
+    a_message_is_edited_when_the_client_says_so
+    nothing_else_replaces_what_is_stored
+    a_client_that_has_read_the_chat_elsewhere_goes_on_in_it
     a_reply_is_made_anew
     a_running_reply_is_resumed_from_its_beginning
     a_running_reply_is_stopped
     chats_are_the_callers_own
+    nobodys_chats_are_in_no_list
     a_failure_is_told_in_the_stream
     bad_input_is_told_in_plain_words
 }
@@ -96,13 +99,66 @@ async fn a_message_whose_id_was_sent_before_is_the_same(site: &Site) {
     assert_eq!(site.prompts_for(&mark).len(), 1);
 }
 
-async fn another_text_under_the_id_replaces_what_followed(site: &Site) {
+/// As `sendMessage({ text, messageId })` asks for it.
+fn edited(chat: &str, id: &str, text: &str) -> Value {
+    let mut body = body(chat, id, text);
+    body["messageId"] = json!(id);
+    body
+}
+
+fn anew(chat: &str, id: &str, text: &str) -> Value {
+    let mut body = body(chat, id, text);
+    body["trigger"] = json!("regenerate-message");
+    body
+}
+
+async fn a_message_is_edited_when_the_client_says_so(site: &Site) {
     let user = site.user().await;
     sent(&user, body("c", "m1", "one")).await;
     sent(&user, body("c", "m2", "two")).await;
-    let parts = sent(&user, body("c", "m1", "uno")).await;
+    let parts = sent(&user, edited("c", "m1", "uno")).await;
     assert_eq!(text(&parts), "reply to: uno");
     assert_eq!(said(&user).await, ["uno", "reply to: uno"]);
+    // Sent once more, it is the same message; and of a message that never arrived there is nothing to replace.
+    assert_eq!(sent(&user, edited("c", "m1", "uno")).await[0].data, parts[0].data);
+    assert_eq!(text(&sent(&user, edited("c", "lost", "dos")).await), "reply to: dos");
+    assert_eq!(said(&user).await, ["uno", "reply to: uno", "dos", "reply to: dos"]);
+}
+
+async fn nothing_else_replaces_what_is_stored(site: &Site) {
+    let user = site.user().await;
+    let all = ["one", "reply to: one", "two", "reply to: two"];
+    sent(&user, body("c", "m1", "one")).await;
+    sent(&user, body("c", "m2", "two")).await;
+    let mut of_another = body("c", "m1", "uno");
+    of_another["messageId"] = json!("m2");
+    for unsaid in [body("c", "m1", "uno"), body("c", "m2", "dos"), of_another, anew("c", "m2", "dos")] {
+        refused(&user.post("/api/chat").json(&unsaid).await, 400, "messageId");
+        assert_eq!(said(&user).await, all, "{unsaid}");
+    }
+    // A page that does not know the newest message.
+    refused(&user.post("/api/chat").json(&anew("c", "m1", "one")).await, 409, "more was said");
+    assert_eq!(said(&user).await, all);
+    assert_eq!(text(&sent(&user, anew("c", "m2", "two")).await), "reply to: two");
+    // The person has chosen the earlier reply.
+    let mut chosen = anew("c", "m1", "one");
+    chosen["messageId"] = json!("the reply");
+    assert_eq!(text(&sent(&user, chosen).await), "reply to: one");
+    assert_eq!(said(&user).await, ["one", "reply to: one"]);
+}
+
+async fn a_client_that_has_read_the_chat_elsewhere_goes_on_in_it(site: &Site) {
+    let user = site.user().await;
+    let first = sent(&user, body("c", "m1", "one")).await;
+    let room = user.get("/v1/rooms").await.string("/data/0/id");
+    let ours = user.get(&format!("/v1/rooms/{room}/messages")).await.string("/data/0/id");
+    assert_eq!(sent(&user, body("c", &ours, "one")).await[0].data, first[0].data, "the same message");
+    refused(&user.post("/api/chat").json(&body("c", &ours, "uno")).await, 400, "messageId");
+    assert_eq!(text(&sent(&user, edited("c", &ours, "uno")).await), "reply to: uno");
+    assert_eq!(said(&user).await, ["uno", "reply to: uno"]);
+    // In another chat it is an id like any other.
+    let told = site.user().await;
+    assert_eq!(text(&sent(&told, body("c", &ours, "mine")).await), "reply to: mine");
 }
 
 async fn a_reply_is_made_anew(site: &Site) {
@@ -188,6 +244,41 @@ async fn chats_are_the_callers_own(site: &Site) {
     }
 }
 
+/// Who has no token has the chat's id for a key, and nobody is told of it.
+async fn nobodys_chats_are_in_no_list(site: &Site) {
+    let (user, chat, secret) = (site.user().await, name("chat"), name("secret"));
+    let nobody = site.http();
+    nobody.post("/api/chat").json(&body(&chat, "m1", &secret)).await.has_status(200);
+    let made = user.post("/v1/rooms").json(&json!({"name": "after"})).await.json();
+    let newest = made["number"].as_i64().expect("a number");
+    let mut paths: Vec<String> = [
+        "/chat/",
+        "/v1/chat/chats",
+        "/v1/chat/chats?user_id=user",
+        "/v1/rooms",
+        "/api/chats/",
+        "/chatbot/room/",
+    ]
+    .map(str::to_owned)
+    .into();
+    for id in (1..newest).map(|number| number.to_string()).chain([chat.clone()]) {
+        paths.extend([format!("/chat/{id}/"), format!("/v1/chat/{id}/history"), format!("/v1/rooms/{id}")]);
+        paths.push(format!("/v1/chat/chats/{id}"));
+        paths.push(format!("/api/chat/status?userId={id}&threadNum={id}"));
+    }
+    for path in &paths {
+        for http in [&nobody, &user] {
+            let answer = http.get(path).await;
+            assert!(!answer.text().contains(&secret), "{path} {answer}");
+            assert!(path.contains(&chat) || !answer.text().contains(&chat), "{path} {answer}");
+        }
+    }
+    // With the id, it is there.
+    let again = nobody.post("/api/chat").json(&body(&chat, "m1", &secret)).await;
+    assert!(again.has_status(200).text().contains(&secret), "{again}");
+    user.get(&format!("/api/chat/{chat}/stream")).await.has_status(204);
+}
+
 async fn a_failure_is_told_in_the_stream(site: &Site) {
     let (user, model) = (site.user().await, name("breaks"));
     site.upstream.script(&model, Script::stream().role().say("so far").reset());
@@ -202,7 +293,14 @@ async fn a_failure_is_told_in_the_stream(site: &Site) {
 async fn bad_input_is_told_in_plain_words(site: &Site) {
     let user = site.user().await;
     let image = json!({"id": "c", "messages": [{"id": "m", "role": "user", "parts": [{"type": "file", "url": "data:"}]}]});
-    refused(&user.post("/api/chat").json(&image).await, 400, "no 'file'");
+    refused(
+        &user.post("/api/chat").json(&image).await,
+        400,
+        "messages[0].parts[0]: maru reads text only, and no 'file'",
+    );
+    let number =
+        json!({"id": "c", "messages": [{"id": "m", "role": "user", "parts": [{"type": "text", "text": 5}]}]});
+    refused(&user.post("/api/chat").json(&number).await, 400, "messages[0].parts[0].text must be a string");
     refused(&user.post("/api/chat").json(&body("c", "m", " ")).await, 400, "empty");
     refused(&user.post("/api/chat").json(&body(&"x".repeat(129), "m", "x")).await, 400, "at most 128");
     refused(&user.post("/api/chat").json(&json!({"id": "c"})).await, 400, "messages");

@@ -133,7 +133,7 @@ async fn langchain_with_the_servers_memory(backend: Backend) {
 async fn the_ai_sdk(backend: Backend) {
     let (_site, user) = done(backend, "ai_sdk.mjs", include_str!("../clients/ai_sdk.mjs")).await;
     let held = rooms(&user).await;
-    let chat = ["uno", "reply to: uno"].map(str::to_owned).to_vec();
+    let chat = ["uno", "reply to: uno", "three", "reply to: three"].map(str::to_owned).to_vec();
     assert!(held.contains(&("ui".to_owned(), chat)), "{held:?}");
 }
 

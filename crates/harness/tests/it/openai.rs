@@ -3,6 +3,7 @@
 
 mod completions;
 mod conversations;
+mod parameters;
 mod refusals;
 mod responses;
 mod streams;

@@ -31,7 +31,16 @@ pub fn is_page(reply: &Reply, status: u16) -> Dom {
     assert_eq!(reply.status, status, "{reply}");
     reply.has("content-type", "text/html; charset=utf-8");
     is_secured(reply);
-    Dom::of(&reply.text())
+    let dom = Dom::of(&reply.text());
+    for element in dom.elements() {
+        for id in element.attribute("aria-describedby").into_iter().flat_map(|ids| ids.split(' ')) {
+            assert!(
+                dom.by_id(id).is_some(),
+                "nothing is called {id:?}, which describes {element:?} of {reply}"
+            );
+        }
+    }
+    dom
 }
 
 #[track_caller]

@@ -4,6 +4,7 @@ use super::accounts::{self, LoginPage};
 use super::frame::Frame;
 use super::language::Language;
 use super::place::Place;
+use super::words::Words;
 use super::{assets, session};
 use crate::http::answer::{add_retry_after, log, status_of};
 use crate::http::surround;
@@ -138,7 +139,7 @@ pub fn words(fault: &Fault, language: Language) -> &'static str {
         code if *code == codes::BODY_TOO_LARGE => words.too_long_body,
         code if *code == codes::CROSS_SITE => words.forbidden_hint,
         code => match code.kind {
-            Kind::Unauthenticated => words.log_in_again,
+            Kind::Unauthenticated => log_in(fault, words),
             Kind::NotFound => words.not_found_hint,
             Kind::TooMany => words.too_many_hint,
             Kind::Unavailable => words.away_hint,
@@ -166,22 +167,27 @@ fn trouble(fault: &Fault, status: StatusCode, language: Language) -> TroublePage
     TroublePage { frame: Frame::bare(language), status: status.as_u16(), title, hint, request_id }
 }
 
+/// Why somebody has to log in. Only of a session that there was can it be said that it has ended.
+fn log_in(fault: &Fault, words: &'static Words) -> &'static str {
+    match fault.code {
+        code if *code == codes::NOT_AUTHENTICATED => words.log_in_first,
+        code if *code == codes::ACCOUNT_INACTIVE => words.inactive,
+        _ => words.log_in_again,
+    }
+}
+
 /// Somebody who has to log in first.
 fn stranger(fault: &Fault, place: &Place) -> HttpResponse {
     let words = place.language.words();
+    let note = log_in(fault, words);
     let mut response = if place.wants_piece {
-        let mut response = piece(StatusCode::UNAUTHORIZED, line(words.log_in_again));
+        let mut response = piece(StatusCode::UNAUTHORIZED, line(note));
         let login = accounts::login_address(&place.back);
         if let Ok(login) = HeaderValue::from_str(&login) {
             response.headers_mut().insert(HeaderName::from_static("hx-redirect"), login);
         }
         response
     } else {
-        let note = match fault.code {
-            code if *code == codes::NOT_AUTHENTICATED => words.log_in_first,
-            code if *code == codes::ACCOUNT_INACTIVE => words.inactive,
-            _ => words.log_in_again,
-        };
         page(StatusCode::UNAUTHORIZED, &LoginPage::asking(place.language, &place.back, note))
     };
     if *fault.code != codes::NOT_AUTHENTICATED {

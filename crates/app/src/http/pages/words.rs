@@ -99,7 +99,7 @@ pub struct Words {
     pub trouble: &'static str,
     /// Log in
     pub log_in: &'static str,
-    /// Log in to see this page.
+    /// Log in to go on.
     pub log_in_first: &'static str,
     /// Your session has ended. Log in again.
     pub log_in_again: &'static str,
@@ -208,7 +208,7 @@ pub const KOREAN: Words = Words {
     offline: "서버에 연결할 수 없습니다. 연결을 확인하고 다시 보내 주세요. 쓰던 글은 그대로 있습니다.",
     trouble: "보내지 못했습니다. 잠시 후 다시 시도해 주세요. 쓰던 글은 그대로 있습니다.",
     log_in: "로그인",
-    log_in_first: "이 페이지를 보려면 로그인하세요.",
+    log_in_first: "계속하려면 로그인하세요.",
     log_in_again: "로그인이 만료되었습니다. 다시 로그인하세요.",
     log_out: "로그아웃",
     register: "회원가입",
@@ -288,7 +288,7 @@ pub const ENGLISH: Words = Words {
     offline: "The server cannot be reached. Check the connection and send again; what you wrote is still here.",
     trouble: "That did not work. Try again in a moment; what you wrote is still here.",
     log_in: "Log in",
-    log_in_first: "Log in to see this page.",
+    log_in_first: "Log in to go on.",
     log_in_again: "Your session has ended. Log in again.",
     log_out: "Log out",
     register: "Register",

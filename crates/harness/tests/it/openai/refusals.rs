@@ -13,12 +13,12 @@ on_both! {
     lists_refuse_what_they_do_not_know
 }
 
-const RESPONSES: &str = "/v1/responses";
-const COMPLETIONS: &str = "/v1/chat/completions";
-const CONVERSATIONS: &str = "/v1/conversations";
+pub const RESPONSES: &str = "/v1/responses";
+pub const COMPLETIONS: &str = "/v1/chat/completions";
+pub const CONVERSATIONS: &str = "/v1/conversations";
 
 /// A body that would do, with these fields in place of its own.
-fn with(path: &str, fields: Value) -> Value {
+pub fn with(path: &str, fields: Value) -> Value {
     let mut body = match path {
         RESPONSES => json!({"input": "hi"}),
         COMPLETIONS => json!({"messages": [{"role": "user", "content": "hi"}], "store": true}),
@@ -28,7 +28,8 @@ fn with(path: &str, fields: Value) -> Value {
     body
 }
 
-async fn all_refused(site: &Site, code: &str, cases: Vec<(&str, Value, &str)>) {
+/// All of these are refused, and nothing is stored.
+pub async fn all_refused(site: &Site, code: &str, cases: Vec<(&str, Value, &str)>) {
     let user = site.user().await;
     for (path, fields, param) in cases {
         let answer = user.post(path).json(&with(path, fields.clone())).await;
@@ -76,6 +77,7 @@ async fn wrong_types_are_named(site: &Site) {
     ];
     all_refused(site, "invalid_type", cases).await;
     let said = |role: &str, text: &str| json!({"messages": [{"role": role, "content": text}]});
+    let said_after = |first: &str, role: &str, text: &str| json!({"messages": [{"role": first, "content": "x"}, {"role": role, "content": text}]});
     let many: Vec<_> = (0..21).map(|_| json!({"role": "user", "content": "x"})).collect();
     let notes: serde_json::Map<String, Value> = (0..17).map(|n| (n.to_string(), json!("x"))).collect();
     let cases = vec![
@@ -92,6 +94,9 @@ async fn wrong_types_are_named(site: &Site) {
         (COMPLETIONS, json!({"messages": []}), "messages"),
         (COMPLETIONS, said("assistant", "x"), "messages[0].role"),
         (COMPLETIONS, said("user", " "), "messages[0].content"),
+        (COMPLETIONS, said("system", "x"), "messages[0].role"),
+        (COMPLETIONS, said_after("system", "assistant", "x"), "messages[1].role"),
+        (COMPLETIONS, said_after("system", "user", " "), "messages[1].content"),
         (COMPLETIONS, json!({"max_tokens": 0}), "max_tokens"),
         (CONVERSATIONS, json!({"items": many}), "items"),
     ];
@@ -147,7 +152,7 @@ async fn what_maru_does_not_do_is_refused_by_name(site: &Site) {
         (COMPLETIONS, json!({"n": 2}), "n"),
         (COMPLETIONS, json!({"logprobs": true}), "logprobs"),
         (COMPLETIONS, json!({"response_format": {"type": "json_object"}}), "response_format.type"),
-        (COMPLETIONS, json!({"modalities": ["text", "audio"]}), "modalities"),
+        (COMPLETIONS, json!({"modalities": ["text", "audio"]}), "modalities[1]"),
         (COMPLETIONS, json!({"audio": {"voice": "alloy"}}), "audio"),
         (COMPLETIONS, json!({"logit_bias": {"50256": -100}}), "logit_bias"),
         (COMPLETIONS, part("image_url"), "messages[0].content[0].type"),
@@ -241,5 +246,7 @@ async fn lists_refuse_what_they_do_not_know(site: &Site) {
         ] {
             refused(&user.get(&format!("{list}?{query}")).await, 400, "invalid_value", &json!(param));
         }
+        let logprobs = user.get(&format!("{list}?include[]=message.output_text.logprobs")).await;
+        refused(&logprobs, 400, "unsupported_parameter", &json!("include"));
     }
 }

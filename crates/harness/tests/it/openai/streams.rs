@@ -9,8 +9,9 @@ use serde_json::json;
 on_both! {
     every_event_is_numbered
     a_stream_is_resumed_after_any_event
+    a_number_that_never_comes_is_refused
     a_stream_of_what_has_ended_can_be_read
-    a_cancelled_stream_ends_as_incomplete
+    a_cancelled_stream_tells_what_is_stored
     a_failure_ends_the_stream
     whoever_leaves_an_unstored_stream_stops_the_model
 }
@@ -106,6 +107,36 @@ async fn a_stream_is_resumed_after_any_event(site: &Site) {
     }
 }
 
+async fn a_number_that_never_comes_is_refused(site: &Site) {
+    let (user, model) = (site.user().await, name("slow"));
+    slow(site, &model, "one two three four five");
+    let body = json!({"model": format!("test/{model}"), "input": "go", "stream": true});
+    let mut live = stream(&user, "/v1/responses", body).await;
+    let id = live.named("response.created").await.data["response"]["id"].as_str().expect("an id").to_owned();
+    let path = |has: u64| format!("/v1/responses/{id}?stream=true&starting_after={has}");
+    // While it runs, the number may yet come; when it has not, the reader is told.
+    let waits = open(&user, "GET", &path(1_000), &[], None).await;
+    let last = live.rest().await.last().expect("an end").data["sequence_number"].as_u64().expect("a number");
+    let told = waits.rest().await;
+    assert_eq!(kinds(&told), ["error"]);
+    let error = &told[0].data;
+    assert_eq!(
+        (&error["type"], &error["code"], &error["param"], &error["sequence_number"]),
+        (&json!("error"), &json!("invalid_value"), &json!("starting_after"), &json!(1_001))
+    );
+    // After its end: whoever has all of it gets no more, and more than all of it nobody has.
+    assert!(open(&user, "GET", &path(last), &[], None).await.rest().await.is_empty());
+    for has in [last + 1, last + 1_000, u64::from(u32::MAX), u64::MAX] {
+        let error =
+            super::refused(&user.get(&path(has)).await, 400, "invalid_value", &json!("starting_after"));
+        let words = error["message"].as_str().expect("words");
+        assert!(
+            has > u64::from(u32::MAX) || words.contains(&format!("has the sequence_number {last}")),
+            "{words}"
+        );
+    }
+}
+
 async fn a_stream_of_what_has_ended_can_be_read(site: &Site) {
     let user = site.user().await;
     let response = respond(&user, json!({"input": "hello"})).await;
@@ -117,14 +148,16 @@ async fn a_stream_of_what_has_ended_can_be_read(site: &Site) {
     );
 }
 
-async fn a_cancelled_stream_ends_as_incomplete(site: &Site) {
+/// OpenAI's SDKs know no event of its own for a response that was cancelled. The one that stands for every reply
+/// that is not whole ends the stream, and in it is the response as everybody reads it.
+async fn a_cancelled_stream_tells_what_is_stored(site: &Site) {
     let (user, model) = (site.user().await, name("stalls"));
     site.upstream.script(&model, Script::stream().role().say("so far").stall());
     let body = json!({"model": format!("test/{model}"), "input": "go", "stream": true});
     let mut live = stream(&user, "/v1/responses", body).await;
     let id = live.named("response.created").await.data["response"]["id"].as_str().expect("an id").to_owned();
     while live.next().await.expect("a delta").event != "response.output_text.delta" {}
-    user.post(&format!("/v1/responses/{id}/cancel")).await.has_status(200);
+    let cancelled = user.post(&format!("/v1/responses/{id}/cancel")).await.has_status(200).json();
     let rest = live.rest().await;
     let end = rest.last().expect("an end");
     assert_eq!(
@@ -132,6 +165,12 @@ async fn a_cancelled_stream_ends_as_incomplete(site: &Site) {
         ("response.incomplete", &json!("cancelled"))
     );
     assert_eq!(text(&end.data["response"]), "so far");
+    let stored = user.get(&format!("/v1/responses/{id}")).await.has_status(200).json();
+    assert_eq!((&end.data["response"], &cancelled), (&stored, &stored));
+    assert_eq!(stored["output"][0]["status"], "incomplete");
+    // And to whoever reads the stream later.
+    let again = open(&user, "GET", &format!("/v1/responses/{id}?stream=true"), &[], None).await.rest().await;
+    assert_eq!(again.last(), Some(end));
 }
 
 async fn a_failure_ends_the_stream(site: &Site) {

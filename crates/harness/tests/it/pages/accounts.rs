@@ -1,5 +1,6 @@
 //! Logging in and out where nobody may come in without.
 
+use super::dom::Dom;
 use super::{form, goes_to, is_page, pairs, room, said, say};
 use crate::support::{Ask, Backend, Http, Reply, Site, for_both, name};
 
@@ -40,6 +41,7 @@ async fn who_is_unknown_logs_in_first(backend: Backend) {
         let next = page.all("input").into_iter().find(|input| input.attribute("name") == Some("next"));
         assert_eq!(next.expect("where to go then").attribute("value"), Some(path));
         assert!(page.by_id("password").is_some_and(|field| field.attribute("type") == Some("password")));
+        assert_eq!(page.with_class("note")[0].text(), "계속하려면 로그인하세요.");
     }
     is_page(&form(http.post("/chat/new/"), &[("name", "x")]).await, 401);
     let piece = say(&http, "/chat/1/", "x").await;
@@ -47,6 +49,12 @@ async fn who_is_unknown_logs_in_first(backend: Backend) {
         (piece.status, piece.header("hx-redirect").as_deref()),
         (401, Some("/login/?next=%2Fchat%2F"))
     );
+    // Who was never here has no session that could have ended.
+    assert_eq!(Dom::of(&piece.text()).text(), "계속하려면 로그인하세요.");
+    let piece = say(&http, "/chat/1/", "x").header("Accept-Language", "en").await;
+    assert_eq!(Dom::of(&piece.text()).text(), "Log in to go on.");
+    let stale = say(&http, "/chat/1/", "x").header("Cookie", "maru_session=x");
+    assert_eq!(Dom::of(&stale.await.text()).text(), "로그인이 만료되었습니다. 다시 로그인하세요.");
     // The pages of the accounts and what they are made of are open.
     for path in ["/login/", "/register/", "/assets/maru.css"] {
         assert_eq!(http.get(path).await.status, 200, "{path}");

@@ -31,10 +31,26 @@ pub struct Wish {
     pub trigger: Trigger,
     /// The person's newest message.
     pub content: CleanText,
-    /// The id that the client gave that message.
+    /// The id of that message: the client's own, or ours where the client has read the chat elsewhere.
     pub message: Option<String>,
+    /// The message that the client says to edit, or the reply that is to be made anew.
+    pub names: Option<String>,
     /// The model for this reply.
     pub model: Option<String>,
+}
+
+impl Wish {
+    /// Refuses another text for a message that was sent, unless the client says that it edits that message: an id
+    /// that comes twice by mistake must not cost what was said.
+    pub fn may_edit(&self) -> Result<(), Refusal> {
+        if self.message.is_some() && self.names == self.message {
+            return Ok(());
+        }
+        Err(Refusal::bad(
+            "a message of this id was sent before with another text: to edit it, send its id as messageId too; \
+             to say more, take another id",
+        ))
+    }
 }
 
 /// A caller and what is wanted; the body is read for nobody who is not let in.
@@ -75,12 +91,13 @@ fn wish(values: &Map<String, Value>) -> Result<Wish, Refusal> {
         Some("regenerate-message") => Trigger::Regenerate,
         Some(other) => return Err(Refusal::bad(format!("trigger: maru does not know '{other}'"))),
     };
-    let message = newest(values)?;
+    let (message, path) = newest(values)?;
     Ok(Wish {
         chat: id(values, "id")?.ok_or_else(|| Refusal::bad("id must be there: the chat's own"))?,
         trigger,
-        content: content(message)?,
+        content: content(message, &path)?,
         message: id(message, "id")?,
+        names: text(values, "messageId")?,
         model: text(values, "model")?,
     })
 }
@@ -107,36 +124,46 @@ fn id(values: &Map<String, Value>, name: &str) -> Result<Option<String>, Refusal
     }
 }
 
-/// The person's newest message: `message` where an app sends only that, or the last one in `messages`.
-fn newest(values: &Map<String, Value>) -> Result<&Map<String, Value>, Refusal> {
+/// The person's newest message and its path: `message` where an app sends only that, or the last one in
+/// `messages`.
+fn newest(values: &Map<String, Value>) -> Result<(&Map<String, Value>, String), Refusal> {
     let missing = || Refusal::bad("messages must hold a message of role 'user'");
     match (values.get("message"), values.get("messages")) {
-        (Some(Value::Object(message)), _) => Ok(message),
-        (_, Some(Value::Array(messages))) => {
-            let said = messages.iter().rev().filter_map(Value::as_object);
-            let mut said = said.filter(|message| message.get("role").is_some_and(|role| role == "user"));
-            said.next().ok_or_else(missing)
+        (Some(Value::Object(message)), _) => Ok((message, "message".to_owned())),
+        (None | Some(Value::Null), Some(Value::Array(messages))) => {
+            let said = messages.iter().enumerate().rev();
+            let mut said =
+                said.filter_map(|(n, message)| Some((message.as_object()?, format!("messages[{n}]"))));
+            said.find(|(message, _)| message.get("role").is_some_and(|role| role == "user"))
+                .ok_or_else(missing)
         }
-        (_, None | Some(Value::Null)) => Err(missing()),
-        (_, Some(_)) => Err(Refusal::bad("messages must be an array")),
+        (None | Some(Value::Null), None | Some(Value::Null)) => Err(missing()),
+        (None | Some(Value::Null), Some(_)) => Err(Refusal::bad("messages must be an array")),
+        (Some(_), _) => Err(Refusal::bad("message must be an object")),
     }
 }
 
 /// The text of a message: its parts, which may only be text.
-fn content(message: &Map<String, Value>) -> Result<CleanText, Refusal> {
+fn content(message: &Map<String, Value>, path: &str) -> Result<CleanText, Refusal> {
     let mut said = String::new();
     match (message.get("parts"), message.get("content")) {
         (Some(Value::Array(parts)), _) => {
-            for part in parts {
-                let kind = part["type"].as_str().unwrap_or("?");
-                let Some(text) = part["text"].as_str().filter(|_| kind == "text") else {
-                    return Err(Refusal::bad(format!("parts: maru reads text only, and no '{kind}'")));
-                };
-                said.push_str(text);
+            for (n, part) in parts.iter().enumerate() {
+                let at = format!("{path}.parts[{n}]");
+                match (part["type"].as_str(), part["text"].as_str()) {
+                    (Some("text"), Some(text)) => said.push_str(text),
+                    (Some("text"), None) => return Err(Refusal::bad(format!("{at}.text must be a string"))),
+                    (Some(kind), _) => {
+                        return Err(Refusal::bad(format!("{at}: maru reads text only, and no '{kind}'")));
+                    }
+                    (None, _) => return Err(Refusal::bad(format!("{at}.type must be a string: 'text'"))),
+                }
             }
         }
         (None, Some(Value::String(text))) => said.push_str(text),
-        _ => return Err(Refusal::bad("a message must have parts: [{\"type\":\"text\",\"text\":…}]")),
+        _ => {
+            return Err(Refusal::bad(format!("{path} must have parts: [{{\"type\":\"text\",\"text\":…}}]")));
+        }
     }
     CleanText::message(said).map_err(|fault| {
         Refusal::bad(match fault {
@@ -182,7 +209,12 @@ mod tests {
             (json!({"id": 5, "messages": []}), "messages must hold"),
             (with(json!({"type": "file", "url": "data:"})), "no 'file'"),
             (with(json!({"type": "text", "text": " "})), "is empty"),
-            (with(json!({"type": "text", "text": 5})), "reads text only"),
+            (with(json!({"type": "text", "text": 5})), "messages[0].parts[0].text must be a string"),
+            (with(json!({"type": "text"})), "messages[0].parts[0].text must be a string"),
+            (with(json!({"text": "x"})), "messages[0].parts[0].type must be a string"),
+            (with(json!(5)), "messages[0].parts[0].type must be a string"),
+            (json!({"id": "c", "message": 5}), "message must be an object"),
+            (json!({"id": "c", "message": {"role": "user", "parts": 5}}), "message must have parts"),
             (json!({"id": "c", "trigger": "x"}), "does not know 'x'"),
             (json!({"id": "x".repeat(129), "message": {"role": "user", "content": "hi"}}), "at most 128"),
             (json!({"message": {"role": "user", "content": "hi"}}), "id must be there"),

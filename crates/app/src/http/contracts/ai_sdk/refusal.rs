@@ -34,6 +34,12 @@ impl Refusal {
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
+        if *fault.code == codes::NOT_LAST_TURN {
+            return Self(
+                fault
+                    .detail("more was said in this chat since: load it anew, or name the reply by messageId"),
+            );
+        }
         Self(fault)
     }
 }

@@ -64,6 +64,7 @@ impl Completion {
                 "finish_reason": finish_reason(view),
             }],
             "usage": usage(view.turn.usage),
+            "service_tier": "default",
             "system_fingerprint": null,
         })
     }

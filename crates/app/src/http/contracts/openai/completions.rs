@@ -59,18 +59,20 @@ struct Wish {
 
 impl Wish {
     fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        let sampling = sampling::of_completion(fields)?;
         let model = fields.text("model")?.map(str::to_owned);
         let mut said = items::messages(fields)?;
         let rest = said.split_off(said.iter().take_while(|said| said.role == Role::System).count());
-        let leading: Vec<_> = said.into_iter().map(|said| said.content.into_string()).collect();
-        let system = clean("messages", leading.join("\n\n"), MESSAGE_CHARS)?;
+        let leading = said.len();
+        let system: Vec<_> = said.into_iter().map(|said| said.content.into_string()).collect();
+        let system = clean("messages", system.join("\n\n"), MESSAGE_CHARS)?;
         let usage =
             fields.object("stream_options")?.map(|options| options.flag("include_usage")).transpose()?;
         Ok(Self {
             model,
             system,
-            input: items::ended(rest, "messages")?,
-            sampling: sampling::of_completion(fields)?,
+            input: items::ended(rest, "messages", leading)?,
+            sampling,
             metadata: fields.metadata()?.unwrap_or_default(),
             stream: fields.flag("stream")?.unwrap_or(false),
             include_usage: usage.flatten().unwrap_or(false),

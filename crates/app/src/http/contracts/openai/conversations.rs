@@ -2,7 +2,7 @@
 
 use super::fields::{Asked, Known};
 use super::ids;
-use super::items::{item, sayings};
+use super::items::{item, kept};
 use super::lists::{ListShape, Paging};
 use super::refusal::{Refusal, RefusalShape, missing_item};
 use super::stored::MetadataBody;
@@ -96,7 +96,7 @@ pub async fn open(
     Asked(caller, body): Asked,
 ) -> Result<HttpResponse, Refusal> {
     let fields = body.fields();
-    let said = sayings(fields.list("items")?.map_or(&[][..], Vec::as_slice), "items", ITEMS)?;
+    let said = kept(fields.list("items")?.map_or(&[][..], Vec::as_slice), "items", ITEMS)?;
     let room = OpenRoom { metadata: fields.metadata()?.unwrap_or_default(), ..open_room(said.first()) };
     let key = once::key(&request, &state, caller.id().to_string(), &body.bytes)?;
     if let Some(kept) = once::kept(&state, key.as_ref()).await? {
@@ -237,7 +237,7 @@ pub async fn add_items(
 ) -> Result<HttpResponse, Refusal> {
     let fields = body.fields();
     let items = fields.list("items")?.ok_or_else(|| Refusal::missing("items"))?;
-    let said = sayings(items, "items", ITEMS)?;
+    let said = kept(items, "items", ITEMS)?;
     if said.is_empty() {
         return Err(Refusal::value("items", "it must not be empty"));
     }

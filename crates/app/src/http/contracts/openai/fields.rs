@@ -175,6 +175,15 @@ impl<'v> Fields<'v> {
         self.typed(name, "an array", Value::as_array)
     }
 
+    /// A list of texts; empty when it is not there.
+    pub fn texts(&self, name: &str) -> Result<Vec<&'v str>, Refusal> {
+        let items = self.list(name)?.map_or(&[][..], Vec::as_slice);
+        let text = |(n, item): (usize, &'v Value)| {
+            item.as_str().ok_or_else(|| wrong_type(format!("{}[{n}]", self.at(name)), "a string", item))
+        };
+        items.iter().enumerate().map(text).collect()
+    }
+
     /// An object.
     pub fn object(&self, name: &str) -> Result<Option<Self>, Refusal> {
         let object = self.typed(name, "an object", Value::as_object)?;
@@ -203,26 +212,6 @@ impl<'v> Fields<'v> {
             self.at(name),
             format!("it must lie between {} and {}", range.start(), range.end()),
         ))
-    }
-
-    /// Refuses a field that asks for something: anything but nothing, false, or an empty list or object.
-    pub fn without(&self, name: &str, what: &str) -> Result<(), Refusal> {
-        let empty = match self.get(name) {
-            None | Some(Value::Bool(false)) => true,
-            Some(Value::Array(items)) => items.is_empty(),
-            Some(Value::Object(fields)) => fields.is_empty(),
-            Some(_) => false,
-        };
-        if empty { Ok(()) } else { Err(Refusal::unsupported(self.at(name), what)) }
-    }
-
-    /// Refuses every value of a text field but these.
-    pub fn only(&self, name: &str, allowed: &[&str], what: &str) -> Result<(), Refusal> {
-        match self.get(name) {
-            None => Ok(()),
-            Some(Value::String(word)) if allowed.contains(&word.as_str()) => Ok(()),
-            Some(_) => Err(Refusal::unsupported(self.at(name), what)),
-        }
     }
 
     /// The client's own notes: a few short texts by name.

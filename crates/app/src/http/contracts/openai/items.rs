@@ -2,7 +2,7 @@
 //! whatever else an item or a part may be is refused by its name.
 
 use super::fields::{Fields, clean, message, wrong_type};
-use super::{Refusal, ids};
+use super::{Refusal, ids, known};
 use maru_domain::messages::{Message, MessageStatus, Role, Saying};
 use maru_domain::text::{CleanText, MESSAGE_CHARS};
 use serde_json::{Value, json};
@@ -54,11 +54,11 @@ pub fn role(fields: &Fields<'_>) -> Result<Role, Refusal> {
     }
 }
 
-/// The text of a content: a string, or a list of parts of text.
+/// The text of a content: a string, or a list of parts of text; or of a refusal, which stands in its place.
 pub fn text(fields: &Fields<'_>) -> Result<CleanText, Refusal> {
     let path = fields.at("content");
     let text = match fields.get("content") {
-        None => return Err(Refusal::missing(path)),
+        None => fields.text("refusal")?.ok_or_else(|| Refusal::missing(&path))?.to_owned(),
         Some(Value::String(text)) => text.clone(),
         Some(Value::Array(parts)) => {
             let parts = parts.iter().enumerate().map(|(n, part)| part_text(part, format!("{path}[{n}]")));
@@ -71,6 +71,7 @@ pub fn text(fields: &Fields<'_>) -> Result<CleanText, Refusal> {
 
 fn part_text(part: &Value, path: String) -> Result<String, Refusal> {
     let fields = Fields::of(part, path, "an object")?;
+    fields.check(known::PART)?;
     let name = match fields.required("type")? {
         "text" | "input_text" | "output_text" => "text",
         // What a model has refused is what it has said.
@@ -93,7 +94,15 @@ fn saying(item: &Value, path: String) -> Result<Saying, Refusal> {
             return Err(Refusal::unsupported(fields.at("type"), &what));
         }
     }
-    Ok(Saying { role: role(&fields)?, content: text(&fields)? })
+    let Saying { role, content } = said(&fields)?;
+    // Nobody says anything without a word; a model may have been stopped before its first.
+    let content = if role == Role::User { message(&fields.at("content"), content)? } else { content };
+    Ok(Saying { role, content })
+}
+
+fn said(fields: &Fields<'_>) -> Result<Saying, Refusal> {
+    fields.check(known::MESSAGE)?;
+    Ok(Saying { role: role(fields)?, content: text(fields)? })
 }
 
 /// A list of items, at most `most`.
@@ -102,6 +111,15 @@ pub fn sayings(items: &[Value], path: &str, most: usize) -> Result<Vec<Saying>, 
         return Err(Refusal::value(path, format!("it may have at most {most} items")));
     }
     items.iter().enumerate().map(|(n, item)| saying(item, format!("{path}[{n}]"))).collect()
+}
+
+/// Items that are kept as they are, without a reply; so all of them have something to say.
+pub fn kept(items: &[Value], path: &str, most: usize) -> Result<Vec<Saying>, Refusal> {
+    let mut said = sayings(items, path, most)?;
+    for (n, saying) in said.iter_mut().enumerate() {
+        saying.content = message(&format!("{path}[{n}].content"), std::mem::take(&mut saying.content))?;
+    }
+    Ok(said)
 }
 
 /// What a model is asked: what was said before, and the message that it is to answer.
@@ -120,20 +138,20 @@ pub fn input(fields: &Fields<'_>) -> Result<Input, Refusal> {
             let last = message("input", clean("input", text.clone(), MESSAGE_CHARS)?)?;
             Ok(Input { past: Vec::new(), last })
         }
-        Some(Value::Array(items)) => ended(sayings(items, "input", MOST)?, "input"),
+        Some(Value::Array(items)) => ended(sayings(items, "input", MOST)?, "input", 0),
         Some(other) => Err(wrong_type("input".to_owned(), "a string or an array of items", other)),
     }
 }
 
-/// What was said, with the person's message at its end.
-pub fn ended(mut said: Vec<Saying>, path: &str) -> Result<Input, Refusal> {
-    let at = format!("{path}[{}]", said.len().saturating_sub(1));
+/// What was said after `before` others, with the person's message at its end.
+pub fn ended(mut said: Vec<Saying>, path: &str, before: usize) -> Result<Input, Refusal> {
+    let at = format!("{path}[{}]", (before + said.len()).saturating_sub(1));
     match said.pop() {
-        None => Err(Refusal::value(path, "it must not be empty")),
+        None if before == 0 => Err(Refusal::value(path, "it must not be empty")),
         Some(Saying { role: Role::User, content }) => {
             Ok(Input { past: said, last: message(&format!("{at}.content"), content)? })
         }
-        Some(_) => Err(Refusal::value(format!("{at}.role"), "the last message must be the user's")),
+        _ => Err(Refusal::value(format!("{at}.role"), "the last message must be the user's")),
     }
 }
 
@@ -145,12 +163,7 @@ pub fn messages(fields: &Fields<'_>) -> Result<Vec<Saying>, Refusal> {
     }
     let read = |(n, message): (usize, &Value)| {
         let fields = Fields::of(message, format!("messages[{n}]"), "an object")?;
-        let role = role(&fields)?;
-        for call in ["tool_calls", "function_call"] {
-            fields.without(call, "runs no tools")?;
-        }
-        fields.without("audio", "neither hears nor speaks")?;
-        Ok(Saying { role, content: text(&fields)? })
+        said(&fields)
     };
     messages.iter().enumerate().map(read).collect()
 }

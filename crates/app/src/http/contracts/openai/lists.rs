@@ -1,6 +1,8 @@
 //! Lists: `{"object":"list","data","first_id","last_id","has_more"}`, paged by the ids in them.
 
 use super::Refusal;
+use super::known::NO_LOGPROBS;
+use super::sampling::LOGPROBS;
 use crate::http::v1::query::Query;
 use actix_web::HttpRequest;
 use maru_domain::page::{Order, Page, PageRequest, Part};
@@ -38,6 +40,15 @@ impl ListShape {
     }
 }
 
+/// What an address asks to include, in whatever form an SDK writes a list there, is not there to be left out; but
+/// for probabilities, which are not told.
+pub fn check_include(request: &HttpRequest) -> Result<(), Refusal> {
+    match request.query_string().contains(LOGPROBS) {
+        true => Err(Refusal::unsupported("include", NO_LOGPROBS)),
+        false => Ok(()),
+    }
+}
+
 /// What is asked of a list.
 pub struct Paging {
     pub limit: usize,
@@ -49,6 +60,7 @@ pub struct Paging {
 impl Paging {
     /// `limit`, `order` and `after` of a request.
     pub fn of(request: &HttpRequest, usual_order: Order) -> Result<Self, Refusal> {
+        check_include(request)?;
         let query = Query::of(request);
         let limit = match query.one("limit")? {
             None => USUAL,

@@ -103,6 +103,12 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, format!("{what} with id '{id}' not found."))
     }
 
+    /// A stream has ended before the event that its reader says to have.
+    pub fn no_event(last: u64) -> Self {
+        let why = format!("the last event of this response has the sequence_number {last}");
+        Self::value("starting_after", why)
+    }
+
     /// No such conversation.
     pub fn no_conversation(id: &str) -> Self {
         Self::missing_object("Conversation", id)

@@ -2,12 +2,14 @@
 //! any text, one for each delta, and those of the end. Deltas are the same for every reader, so the
 //! numbers are, too, and a reader that names the last one it has gets the rest.
 
+use super::refusal::Refusal;
 use super::response::{About, item, status};
 use super::{ids, items};
 use actix_sse::Data;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use maru_domain::turns::{Turn, TurnEvent, TurnStatus, TurnView};
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 
@@ -73,10 +75,9 @@ impl Events {
             TurnEvent::Reset { text, .. } => self.catch_up(&text),
             TurnEvent::Done(view) => self.end(&view),
             TurnEvent::Gone => {
-                let error =
-                    json!({ "code": "not_found", "message": "The response was deleted.", "param": null });
-                self.say("error", error);
-                self.over = true;
+                self.fail(
+                    &json!({ "code": "not_found", "message": "The response was deleted.", "param": null }),
+                );
             }
         }
     }
@@ -121,7 +122,43 @@ impl Events {
         let response = self.about.response(view);
         self.say(kind, json!({ "response": response }));
         self.over = true;
+        if let Some(last) = self.last().filter(|last| Some(*last) < self.has) {
+            self.fail(Refusal::no_event(last).shape());
+        }
     }
+
+    /// The number of the event that was told last.
+    fn last(&self) -> Option<u64> {
+        self.next.checked_sub(1)
+    }
+
+    /// Tells the reader, however far it says to be, why there is no end for it.
+    fn fail(&mut self, why: &impl Serialize) {
+        self.next = self.next.max(self.has.map_or(0, |has| has + 1));
+        self.say("error", json!(why));
+        self.over = true;
+    }
+}
+
+/// The number of the last event of a response that has ended; none where its deltas are no longer held, which
+/// nobody can count then.
+pub async fn last_number(
+    about: About,
+    turn: Turn,
+    mut followed: BoxStream<'static, TurnEvent>,
+) -> Option<u64> {
+    let mut events = Events::new(about, turn, None);
+    while let Some(event) = followed.next().await {
+        match event {
+            TurnEvent::Reset { .. } | TurnEvent::Gone => return None,
+            event => events.take(event),
+        }
+        events.waiting.clear();
+        if events.over {
+            return events.last();
+        }
+    }
+    None
 }
 
 /// The events of a response after number `has`, to its end.

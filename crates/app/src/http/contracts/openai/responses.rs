@@ -1,29 +1,25 @@
-//! Responses: turns, each asked for on its own, after another, or in a conversation.
+//! Asking for responses: turns, each on its own, after another, or in a conversation.
 
 use super::completions::ended;
 use super::conversations::{self, open_room};
-use super::fields::{Asked, Fields, Known, check_model, default_model};
-use super::items::{Input, input, item};
-use super::lists::{ListShape, Paging};
+use super::fields::{Asked, Fields, check_model, default_model};
+use super::items::{Input, input};
 use super::refusal::{Refusal, RefusalShape};
 use super::response::About;
 use super::response_events::events;
+use super::stored_responses::find;
 use super::{ids, sampling};
 use crate::http::v1::caller::Caller;
-use crate::http::v1::query::Query;
 use crate::http::v1::stream::{Reader, respond};
 use crate::http::{State, once};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use maru_domain::access::{Action, Authorized, Read, Write};
-use maru_domain::error::codes;
-use maru_domain::ids::RoomRef;
 use maru_domain::messages::{Role, Saying, SendRequest, Sending};
 use maru_domain::once::Once;
-use maru_domain::page::Order;
 use maru_domain::rooms::Room;
 use maru_domain::turns::{Aside, PromptMessage, Settled, Turn, TurnOptions, TurnView};
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// What a response takes. Further parameters of OpenAI's are passed on to the model, do no harm, or are
@@ -86,12 +82,13 @@ impl<'f> Wish<'f> {
                 "a response that is not stored cannot be asked for later",
             ));
         }
+        let sampling = sampling::of_response(fields)?;
         let options = TurnOptions {
             instructions: fields
                 .prose("instructions")?
                 .map(|text| text.into_string())
                 .filter(|text| !text.is_empty()),
-            sampling: sampling::of_response(fields)?,
+            sampling,
             metadata: fields.metadata()?.unwrap_or_default(),
             background,
             ..TurnOptions::default()
@@ -261,7 +258,8 @@ async fn previous_response<A: Action>(
     })
 }
 
-fn about(state: &State, room: &Room, turn: &Turn) -> About {
+/// What a stored turn does not say of its response.
+pub fn about(state: &State, room: &Room, turn: &Turn) -> About {
     let model = turn.model.clone().or_else(|| room.model.clone());
     About { model: model.unwrap_or_else(|| default_model(state)), stored: true }
 }
@@ -279,123 +277,4 @@ async fn settled(sending: Sending) -> Result<TurnView, Refusal> {
         Ok((_, Settled::Withdrawn(_) | Settled::Gone)) => Err(Refusal::missing_object("Response", &id)),
         Err(fault) => Err(Refusal::goes_on(fault, &id)),
     }
-}
-
-/// The turn of that response with its room, when the caller may see it.
-async fn find<A: Action>(
-    state: &State,
-    caller: &Caller,
-    id: &str,
-) -> Result<(TurnView, Authorized<Room, A>), Refusal> {
-    let missing = || Refusal::missing_object("Response", id);
-    let turn = ids::turn_of(id).ok_or_else(missing)?;
-    let view = state.services.turns.find(turn).await?.ok_or_else(missing)?;
-    match state.services.rooms.find(&caller.actor(), RoomRef::Id(view.turn.room_id)).await {
-        Ok(room) => Ok((view, room)),
-        Err(fault) if *fault.code == codes::ROOM_NOT_FOUND => Err(missing()),
-        Err(fault) => Err(fault.into()),
-    }
-}
-
-/// A response; or, with `stream`, its events after number `starting_after`.
-#[utoipa::path(get, path = "/v1/responses/{id}", operation_id = "openai_response", tag = "openai", security(("bearer" = [])), params(
-    ("id" = String, Path, description = "`resp_…`"),
-    ("stream" = Option<bool>, Query, description = "Its events, from the beginning to the end."),
-    ("starting_after" = Option<u64>, Query, description = "With `stream`: the `sequence_number` of the last event that the reader has."),
-), responses(
-    (status = 200, description = "The response, or its events.", body = Object),
-    (status = 400, description = "A parameter that is wrong.", body = RefusalShape),
-    (status = 401, description = "`invalid_api_key`", body = RefusalShape),
-    (status = 404, description = "It is not there.", body = RefusalShape),
-))]
-pub async fn response(
-    request: HttpRequest,
-    state: web::Data<State>,
-    Known(caller): Known,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Refusal> {
-    let query = Query::of(&request);
-    let stream = match query.one("stream")?.as_deref() {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(Refusal::value("stream", "it must be 'true' or 'false'")),
-    };
-    let has = match query.one("starting_after")? {
-        None => None,
-        Some(_) if !stream => return Err(Refusal::value("starting_after", "it goes with stream=true only")),
-        Some(number) => {
-            Some(number.parse().map_err(|_| {
-                Refusal::value("starting_after", "it must be the sequence_number of an event")
-            })?)
-        }
-    };
-    let (view, room) = find::<Read>(&state, &caller, &id).await?;
-    let about = about(&state, room.get(), &view.turn);
-    if !stream {
-        return Ok(HttpResponse::Ok().json(about.response(&view)));
-    }
-    let followed = state.services.turns.follow(view.turn.id, None).await?;
-    Ok(respond(&request, &state, Reader::of(&caller), events(about, view.turn, has, followed)))
-}
-
-/// Deletes a response with what was said in it; and its conversation, when it opened that and nothing
-/// else is left there. One that is still being made is stopped first.
-#[utoipa::path(delete, path = "/v1/responses/{id}", operation_id = "openai_delete_response", tag = "openai", security(("bearer" = [])), params(
-    ("id" = String, Path, description = "`resp_…`"),
-), responses(
-    (status = 200, description = "Deleted.", body = Object),
-    (status = 401, description = "`invalid_api_key`", body = RefusalShape),
-    (status = 404, description = "It is not there.", body = RefusalShape),
-))]
-pub async fn delete_response(
-    state: web::Data<State>,
-    Known(caller): Known,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Refusal> {
-    let (view, room) = find::<Write>(&state, &caller, &id).await?;
-    state.services.turns.delete(&room, view.turn.id).await?;
-    Ok(HttpResponse::Ok().json(json!({ "id": id.as_str(), "object": "response", "deleted": true })))
-}
-
-/// Stops a response. The text so far is kept; one that has ended is answered as it is.
-#[utoipa::path(post, path = "/v1/responses/{id}/cancel", operation_id = "openai_cancel_response", tag = "openai", security(("bearer" = [])), params(
-    ("id" = String, Path, description = "`resp_…`"),
-), responses(
-    (status = 200, description = "The response, ended.", body = Object),
-    (status = 401, description = "`invalid_api_key`", body = RefusalShape),
-    (status = 404, description = "It is not there.", body = RefusalShape),
-))]
-pub async fn cancel_response(
-    state: web::Data<State>,
-    id: web::Path<String>,
-    Asked(caller, _): Asked,
-) -> Result<HttpResponse, Refusal> {
-    let (view, room) = find::<Write>(&state, &caller, &id).await?;
-    let view = state.services.turns.cancel(&room, view.turn.id).await?;
-    Ok(HttpResponse::Ok().json(about(&state, room.get(), &view.turn).response(&view)))
-}
-
-/// What a response was asked with.
-#[utoipa::path(get, path = "/v1/responses/{id}/input_items", operation_id = "openai_input_items", tag = "openai", security(("bearer" = [])), params(
-    ("id" = String, Path, description = "`resp_…`"),
-    ("limit" = Option<u16>, Query, description = "1 to 100; 20 when missing."),
-    ("after" = Option<String>, Query, description = "The id of an item: what comes after it in this order."),
-    ("order" = Option<String>, Query, description = "`desc`, the newest first, or `asc`."),
-), responses(
-    (status = 200, description = "A page of items.", body = ListShape),
-    (status = 400, description = "A parameter that is wrong.", body = RefusalShape),
-    (status = 401, description = "`invalid_api_key`", body = RefusalShape),
-    (status = 404, description = "It is not there.", body = RefusalShape),
-))]
-pub async fn input_items(
-    request: HttpRequest,
-    state: web::Data<State>,
-    Known(caller): Known,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Refusal> {
-    let (view, room) = find::<Read>(&state, &caller, &id).await?;
-    let paging = Paging::of(&request, Order::Descending)?;
-    let after = conversations::place(&state, &room, paging.after.as_deref()).await?;
-    let page = state.services.messages.of_turn(&room, &view.turn, paging.request(after)).await?;
-    Ok(HttpResponse::Ok().json(ListShape::of(&page, item)))
 }

@@ -1,21 +1,31 @@
 //! How a model is to choose its words. What the model can be told is passed on; what would change the
-//! reply and cannot be done is refused by its name; the rest does no harm.
+//! reply and cannot be done is refused by its name.
 
 use super::Refusal;
-use super::fields::Fields;
+use super::fields::{Fields, wrong_type};
+use super::known::{self, NO_LOGPROBS, NO_TOOLS};
 use maru_domain::turns::Sampling;
 use serde_json::Value;
 
 /// The most words at which a reply may end.
 const STOPS: usize = 4;
 
-const NO_TOOLS: &str = "runs no tools";
-const NO_LOGPROBS: &str = "tells no probabilities";
+/// What may be asked to stand in a response beside its text. All of it belongs to what maru does not do, or to
+/// thoughts that it does not keep: there is nothing of it to leave out.
+const INCLUDABLE: [&str; 7] = [
+    "file_search_call.results",
+    "web_search_call.results",
+    "web_search_call.action.sources",
+    "message.input_image.image_url",
+    "computer_call_output.output.image_url",
+    "code_interpreter_call.outputs",
+    "reasoning.encrypted_content",
+];
+/// What is never included.
+pub const LOGPROBS: &str = "message.output_text.logprobs";
 
 /// What chat completions and responses have in common.
 fn common(fields: &Fields<'_>) -> Result<Sampling, Refusal> {
-    fields.without("tools", NO_TOOLS)?;
-    fields.only("tool_choice", &["auto", "none"], NO_TOOLS)?;
     if fields.whole("top_logprobs", 0..=20)?.is_some_and(|count| count > 0) {
         return Err(Refusal::unsupported("top_logprobs", NO_LOGPROBS));
     }
@@ -30,31 +40,24 @@ fn tokens(fields: &Fields<'_>, name: &str) -> Result<Option<u32>, Refusal> {
     Ok(fields.whole(name, 1..=i64::from(u32::MAX))?.and_then(|most| u32::try_from(most).ok()))
 }
 
+fn owned(fields: &Fields<'_>, name: &str) -> Result<Option<String>, Refusal> {
+    Ok(fields.text(name)?.map(str::to_owned))
+}
+
 /// Of a chat completion.
 pub fn of_completion(fields: &Fields<'_>) -> Result<Sampling, Refusal> {
-    for name in ["functions", "function_call", "web_search_options"] {
-        if fields.get(name).and_then(Value::as_str) != Some("none") {
-            fields.without(name, NO_TOOLS)?;
-        }
-    }
-    fields.without("logprobs", NO_LOGPROBS)?;
-    fields.without("audio", "neither hears nor speaks")?;
+    fields.check(known::COMPLETION)?;
     // There at all, it asks for a search.
-    if fields.get("web_search_options").is_some() {
+    if fields.object("web_search_options")?.is_some() {
         return Err(Refusal::unsupported("web_search_options", NO_TOOLS));
     }
-    fields.without("prediction", "takes no prediction of the reply")?;
-    fields.without("logit_bias", "does not bias tokens")?;
     if fields.whole("n", 1..=128)?.is_some_and(|n| n > 1) {
         return Err(Refusal::unsupported("n", "gives one reply to a message"));
     }
-    if let Some(kinds) = fields.list("modalities")?
-        && kinds.iter().any(|kind| kind != "text")
-    {
-        return Err(Refusal::unsupported("modalities", "answers in text only"));
-    }
-    if let Some(format) = fields.object("response_format")? {
-        format.only("type", &["text"], "answers in plain text only")?;
+    for (n, kind) in fields.texts("modalities")?.into_iter().enumerate() {
+        if kind != "text" {
+            return Err(Refusal::unsupported(format!("modalities[{n}]"), "answers in text only"));
+        }
     }
     Ok(Sampling {
         max_tokens: tokens(fields, "max_tokens")?,
@@ -63,53 +66,45 @@ pub fn of_completion(fields: &Fields<'_>) -> Result<Sampling, Refusal> {
         presence_penalty: fields.number("presence_penalty", -2.0..=2.0)?,
         seed: fields.whole("seed", i64::MIN..=i64::MAX)?,
         stop: stops(fields)?,
-        reasoning_effort: fields.text("reasoning_effort")?.map(str::to_owned),
+        reasoning_effort: owned(fields, "reasoning_effort")?,
+        verbosity: owned(fields, "verbosity")?,
         ..common(fields)?
     })
 }
 
 fn stops(fields: &Fields<'_>) -> Result<Vec<String>, Refusal> {
     let words = match fields.get("stop") {
-        None => return Ok(Vec::new()),
-        Some(Value::String(word)) => return Ok(vec![word.clone()]),
-        Some(_) => fields.list("stop")?.map_or(&[][..], Vec::as_slice),
+        Some(Value::String(word)) => vec![word.clone()],
+        None | Some(Value::Array(_)) => fields.texts("stop")?.into_iter().map(str::to_owned).collect(),
+        Some(other) => return Err(wrong_type("stop".to_owned(), "a string or an array of strings", other)),
     };
     if words.len() > STOPS {
         return Err(Refusal::value("stop", format!("it may have at most {STOPS} words")));
     }
-    let text = |(n, word): (usize, &Value)| {
-        let wrong = || super::fields::wrong_type(format!("stop[{n}]"), "a string", word);
-        word.as_str().map(str::to_owned).ok_or_else(wrong)
-    };
-    words.iter().enumerate().map(text).collect()
+    Ok(words)
 }
 
 /// Of a response.
 pub fn of_response(fields: &Fields<'_>) -> Result<Sampling, Refusal> {
-    fields.without("prompt", "keeps no prompt templates")?;
-    if let Some(text) = fields.object("text")?
-        && let Some(format) = text.object("format")?
-    {
-        format.only("type", &["text"], "answers in plain text only")?;
-    }
-    for (n, what) in fields.list("include")?.into_iter().flatten().enumerate() {
-        if what == "message.output_text.logprobs" {
-            return Err(Refusal::unsupported(format!("include[{n}]"), NO_LOGPROBS));
-        }
-    }
-    let reasoning = fields.object("reasoning")?;
-    let effort = match &reasoning {
-        Some(reasoning) => {
-            for name in ["summary", "generate_summary"] {
-                reasoning.without(name, "does not tell what a model thinks")?;
+    fields.check(known::RESPONSE)?;
+    for (n, what) in fields.texts("include")?.into_iter().enumerate() {
+        let at = format!("include[{n}]");
+        match what {
+            LOGPROBS => return Err(Refusal::unsupported(at, NO_LOGPROBS)),
+            what if !INCLUDABLE.contains(&what) => {
+                return Err(Refusal::value(at, "there is nothing of that name to include"));
             }
-            reasoning.text("effort")?.map(str::to_owned)
+            _ => {}
         }
-        None => None,
+    }
+    let of = |object: &str, name: &str| match fields.object(object)? {
+        Some(object) => owned(&object, name),
+        None => Ok(None),
     };
     Ok(Sampling {
         max_completion_tokens: tokens(fields, "max_output_tokens")?,
-        reasoning_effort: effort,
+        reasoning_effort: of("reasoning", "effort")?,
+        verbosity: of("text", "verbosity")?,
         ..common(fields)?
     })
 }
