@@ -13,6 +13,17 @@ pub fn shown(settings: &Settings) -> Result<String, BoxError> {
     Ok(settings.location()?.shown())
 }
 
+/// The SQLite file that is named and is not there.
+///
+/// # Errors
+/// When the URL is of neither kind.
+pub fn absent(settings: &Settings) -> Result<Option<PathBuf>, BoxError> {
+    Ok(match settings.location()? {
+        maru_store::Location::Sqlite(path) if !path.exists() => Some(path),
+        _ => None,
+    })
+}
+
 /// How far its tables have come; nowhere when it is not there yet.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ use crate::system::SystemClock;
 use maru_domain::clock::Clock;
 use maru_store::{Location, Store};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 /// No machine's clock is right that says less: 2026-01-01.
@@ -70,6 +71,7 @@ pub async fn examine(settings: &Settings) -> Vec<Finding> {
     findings.push(exposure(settings));
     findings.push(secret(settings));
     findings.push(model(settings).await);
+    findings.extend(telemetry(settings).await);
     findings
 }
 
@@ -85,8 +87,7 @@ async fn database(settings: &Settings, findings: &mut Vec<Finding>) {
     if let Location::Sqlite(path) = &location
         && !path.exists()
     {
-        let found = format!("{} is not there yet; `maru serve` makes it", path.display());
-        findings.push(Finding::fine("database", found));
+        findings.push(no_database(path));
         return;
     }
     match maru_store::pending(&location).await {
@@ -129,6 +130,25 @@ async fn database(settings: &Settings, findings: &mut Vec<Finding>) {
     }
 }
 
+/// A name that is mistyped looks like a first start.
+fn no_database(path: &Path) -> Finding {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let there = folder.ancestors().find(|place| place.exists()).unwrap_or(Path::new("."));
+    let found = format!("there is no database at {} yet", path.display());
+    if !there.is_dir() || rustix::fs::access(there, rustix::fs::Access::WRITE_OK).is_err() {
+        let found = format!("{found}, and none can be made: {} is no directory to write to", there.display());
+        return Finding::bad(
+            "database",
+            Verdict::Fails,
+            found,
+            "set store.url (--store) to a file that you may write",
+        );
+    }
+    let remedy =
+        "if there should be one, correct store.url (--store); if not, `maru serve` makes a new, empty one";
+    Finding::bad("database", Verdict::Careful, found, remedy)
+}
+
 /// Tokens count by this machine's clock, leases by the database's.
 async fn clock(store: Option<&Store>) -> Finding {
     let check = "clock";
@@ -166,7 +186,7 @@ fn disk(settings: &Settings) -> Finding {
     let directory = settings.data_dir();
     // It may not be there yet.
     let there = directory.ancestors().find(|place| place.is_dir());
-    let there = there.unwrap_or(std::path::Path::new("."));
+    let there = there.unwrap_or(Path::new("."));
     let found = match rustix::fs::statvfs(there) {
         Ok(found) => found,
         Err(error) => {
@@ -264,6 +284,33 @@ fn secret(settings: &Settings) -> Finding {
         ),
         Ok(_) => Finding::fine("auth.secret", path.display().to_string()),
     }
+}
+
+/// Nothing is said where nobody collects. Nothing is sent: a connection is tried.
+async fn telemetry(settings: &Settings) -> Option<Finding> {
+    let check = "telemetry";
+    let endpoint = &settings.telemetry.otlp_endpoint;
+    let url = url::Url::parse(endpoint).ok().filter(|_| !endpoint.is_empty())?;
+    if !cfg!(feature = "otel") {
+        let remedy = "build it with the feature, or empty telemetry.otlp_endpoint";
+        return Some(Finding::bad(
+            check,
+            Verdict::Fails,
+            "this maru was built without the feature `otel`",
+            remedy,
+        ));
+    }
+    let address = (url.host_str()?.trim_matches(['[', ']']).to_owned(), url.port_or_known_default()?);
+    let tried = tokio::time::timeout(Duration::from_secs(2), tokio::net::TcpStream::connect(address)).await;
+    Some(match tried {
+        Ok(Ok(_)) => Finding::fine(check, format!("{endpoint} can be reached")),
+        _ => Finding::bad(
+            check,
+            Verdict::Careful,
+            format!("{endpoint} cannot be reached; spans are dropped until it can"),
+            "check telemetry.otlp_endpoint (or OTEL_EXPORTER_OTLP_ENDPOINT) and the collector",
+        ),
+    })
 }
 
 /// Opens a connection to the default model's provider. Nothing is asked of it: that may cost money.

@@ -12,6 +12,7 @@ pub mod serve;
 pub mod settings;
 pub mod system;
 pub mod tasks;
+pub mod telemetry;
 pub mod wire;
 
 /// Models that run in this process: what the commands need of them.

@@ -115,6 +115,7 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
             "the database was left with its log beside it"
         );
     }
+    crate::telemetry::finish().await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -36,6 +36,8 @@ pub struct Settings {
     pub time: TimeSettings,
     /// Logs.
     pub log: LogSettings,
+    /// Traces.
+    pub telemetry: TelemetrySettings,
 }
 
 /// `[server]`
@@ -51,6 +53,8 @@ pub struct ServerSettings {
     pub body_limit: usize,
     /// How long a body may take to arrive.
     pub body_timeout: Span,
+    /// MiB of finished pages that this process keeps.
+    pub page_cache_mib: u64,
     /// Origins that browsers may call from.
     pub cors_origins: Words,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -198,6 +202,8 @@ pub struct LimitSettings {
     pub registrations_per_hour: usize,
     /// Failed logins in a row before each further try waits.
     pub free_logins: u32,
+    /// Requests a minute and API key; 0 for no limit.
+    pub requests_per_key: u32,
 }
 
 /// `[time]`
@@ -218,6 +224,16 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// How much.
     pub level: String,
+}
+
+/// `[telemetry]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetrySettings {
+    /// The collector; empty for none.
+    pub otlp_endpoint: String,
+    /// What this service is called there.
+    pub service_name: String,
 }
 
 impl Settings {

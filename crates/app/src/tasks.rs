@@ -41,6 +41,6 @@ impl Tasks {
 
 impl Spawner for Tasks {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.tracker.spawn_on(task, &self.runtime);
+        self.tracker.spawn_on(crate::telemetry::following(task), &self.runtime);
     }
 }

@@ -48,24 +48,30 @@ struct Ephemeral {
 
 impl Ephemeral {
     /// Of this process alone.
-    fn here(clock: &Arc<SystemClock>, limits: LimiterSettings) -> Self {
+    fn here(clock: &Arc<SystemClock>, limits: LimiterSettings, page_bytes: u64) -> Self {
         Self {
             limiter: Arc::new(MemoryLimiter::new(clock.clone(), limits)),
             bus: Arc::new(MemoryBus::new()),
             buffer: Arc::new(MemoryStreams::new(clock.clone(), StreamLimits::default())),
-            pages: Arc::new(MemoryPages::new(MemoryPages::DEFAULT_BYTES)),
+            pages: Arc::new(MemoryPages::new(page_bytes)),
         }
     }
 
     /// Shared with the other instances on the same Redis.
-    fn shared(redis: &Arc<Redis>, clock: &Arc<SystemClock>, limits: LimiterSettings, tasks: &Tasks) -> Self {
+    fn shared(
+        redis: &Arc<Redis>,
+        clock: &Arc<SystemClock>,
+        limits: LimiterSettings,
+        page_bytes: u64,
+        tasks: &Tasks,
+    ) -> Self {
         let streams =
             RedisStreams::new(Arc::clone(redis), clock.clone(), StreamLimits::default(), tasks.stopping());
         Self {
             limiter: Arc::new(RedisLimiter::new(Arc::clone(redis), clock.clone(), limits)),
             bus: Arc::new(RedisBus::new(Arc::clone(redis), SystemIds.next())),
             buffer: Arc::new(streams),
-            pages: Arc::new(RedisPages::new(Arc::clone(redis), MemoryPages::DEFAULT_BYTES)),
+            pages: Arc::new(RedisPages::new(Arc::clone(redis), page_bytes)),
         }
     }
 }
@@ -85,18 +91,23 @@ pub async fn wire(settings: &Settings) -> Result<Wired, BoxError> {
     let limits = LimiterSettings {
         registrations_per_hour: settings.limits.registrations_per_hour,
         free_logins: settings.limits.free_logins,
+        requests_per_key: settings.limits.requests_per_key,
         ..LimiterSettings::default()
     };
+    let page_bytes = settings.server.page_cache_mib.saturating_mul(1024 * 1024);
     let redis = redis(settings, &tasks)?;
     let ephemeral = match &redis {
-        Some(redis) => Ephemeral::shared(redis, &clock, limits, &tasks),
-        None => Ephemeral::here(&clock, limits),
+        Some(redis) => Ephemeral::shared(redis, &clock, limits, page_bytes, &tasks),
+        None => Ephemeral::here(&clock, limits, page_bytes),
     };
     let memory = memory(settings, &store, &ephemeral, &clock, &tasks)?;
     let ports = Ports {
         store: store.ports.clone(),
         limiter: ephemeral.limiter,
-        identities: Arc::new(MemoryIdentities::new(clock.clone())),
+        identities: Arc::new(match &redis {
+            None if !store.is_embedded() => MemoryIdentities::alone(clock.clone()),
+            _ => MemoryIdentities::new(clock.clone()),
+        }),
         bus: ephemeral.bus,
         buffer: ephemeral.buffer,
         pages: ephemeral.pages,
@@ -201,6 +212,10 @@ fn llm_settings(settings: &Settings) -> LlmSettings {
         limits: Limits::default(),
         guard,
         demo_delay: llm.demo_delay.0,
+        #[cfg(feature = "otel")]
+        trace: Some(maru_telemetry::headers),
+        #[cfg(not(feature = "otel"))]
+        trace: None,
         #[cfg(feature = "local")]
         local: local_settings(settings),
     }
@@ -225,6 +240,16 @@ fn local_settings(settings: &Settings) -> maru_llm::local::LocalSettings {
             longest: local.t5_max_tokens,
             temperature: local.t5_temperature,
         },
+    }
+}
+
+/// Where traces go.
+#[cfg(feature = "otel")]
+pub(crate) fn telemetry(settings: &Settings) -> maru_telemetry::TelemetrySettings {
+    maru_telemetry::TelemetrySettings {
+        endpoint: settings.telemetry.otlp_endpoint.clone(),
+        service: settings.telemetry.service_name.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
 

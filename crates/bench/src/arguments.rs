@@ -8,11 +8,12 @@ use std::time::Duration;
 
 /// What is told to whoever got it wrong.
 pub const USAGE: &str =
-    "usage: bench [scenario…] [--out FILE] [--rounds N] [--seconds N] [--own-load] [--list]
+    "usage: bench [scenario…] [--out FILE] [--rounds N] [--seconds N] [--own-load] [--messages N] [--list]
   --out FILE    also write the figures as JSON
   --rounds N    rounds of ours and yardstick in turn (5)
   --seconds N   length of a timed round (4)
-  --own-load    never use wrk, even when it is installed";
+  --own-load    never use wrk, even when it is installed
+  --messages N  how many messages `move` and `backup` have to do with (1000000)";
 
 /// The argument by which the `start` scenario runs this program as its own yardstick.
 pub const OPEN_AND_COUNT: &str = "--open-and-count";
@@ -65,6 +66,7 @@ pub fn read(arguments: impl Iterator<Item = String>, known: &[&str]) -> Result<A
                 read.effort.round = Duration::from_secs(value::<u64>(&mut left, "--seconds")?.max(1))
             }
             "--own-load" => read.effort.own_load = true,
+            "--messages" => read.effort.messages = value::<usize>(&mut left, "--messages")?.max(1),
             name if known.contains(&name) => read.scenarios.push(argument),
             other => {
                 return Err(format!("there is no scenario or flag {other}; scenarios: {}", known.join(", ")));

@@ -19,8 +19,6 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-/// How much there is.
-const MESSAGES: usize = 1_000_000;
 /// Each round takes minutes.
 const ROUNDS: usize = 3;
 /// Who writes meanwhile.
@@ -41,7 +39,7 @@ fn runtime() -> std::io::Result<Runtime> {
 pub fn moving(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, BoxError> {
     let runtime = runtime()?;
     let path = place.directory("move")?.join("maru.db");
-    history::write(&path, MESSAGES)?;
+    history::write(&path, effort.messages)?;
     let server = Postgres::durable()?;
     let mut rounds = Rounds::default();
     let files = place.directory("copy")?;
@@ -90,7 +88,7 @@ pub fn backup(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, BoxErro
     let runtime = runtime()?;
     let directory = place.directory("backup")?;
     let path = directory.join("maru.db");
-    history::write(&path, MESSAGES)?;
+    history::write(&path, effort.messages)?;
     let location = Location::Sqlite(path);
     let store = runtime.block_on(Store::open(&location, Durability::Full, POOL))?;
     let (mut rounds, mut takes) = (Rounds::default(), Rounds::default());

@@ -9,6 +9,7 @@
 
 mod arguments;
 mod files;
+mod instances;
 mod keeping;
 mod load;
 mod local;
@@ -38,7 +39,7 @@ struct Scenario {
     run: fn(&Workplace, &Effort) -> Result<Vec<Figure>, BoxError>,
 }
 
-const SCENARIOS: [Scenario; 14] = [
+const SCENARIOS: [Scenario; 17] = [
     Scenario {
         name: "token-chats-get",
         what: "GET /api/chats/?session_id= of a chat of 50 turns, against Django REST Framework",
@@ -63,6 +64,21 @@ const SCENARIOS: [Scenario; 14] = [
         name: "page",
         what: "GET /v1/rooms/{id}/messages of 50 messages, against a bare actix handler that has the bytes",
         run: pages::measure,
+    },
+    Scenario {
+        name: "page-redis",
+        what: "the same page out of a warm Redis by an instance that keeps none, against redis-benchmark's GET",
+        run: instances::page_redis,
+    },
+    Scenario {
+        name: "page-postgres",
+        what: "the same page out of PostgreSQL with no cache at all, against pgbench with the same select",
+        run: instances::page_postgres,
+    },
+    Scenario {
+        name: "two-instances",
+        what: "two instances on this machine under one load, against one that has all of it",
+        run: instances::two,
     },
     Scenario {
         name: "flat",

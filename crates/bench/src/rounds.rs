@@ -11,11 +11,13 @@ pub struct Effort {
     pub round: Duration,
     /// Never use wrk.
     pub own_load: bool,
+    /// How many messages are moved and backed up.
+    pub messages: usize,
 }
 
 impl Default for Effort {
     fn default() -> Self {
-        Self { rounds: 5, round: Duration::from_secs(4), own_load: false }
+        Self { rounds: 5, round: Duration::from_secs(4), own_load: false, messages: 1_000_000 }
     }
 }
 

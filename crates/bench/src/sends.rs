@@ -23,6 +23,7 @@ use maru_domain::turns::ports::Lease;
 use maru_store::{Durability, Location, Store};
 use maru_testkit::throwaway::Postgres;
 use pgbench::Pgbench;
+pub use pgbench::rate;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;

@@ -8,6 +8,7 @@ use crate::report::{Figure, Target};
 use crate::rounds::Effort;
 use crate::servers::{Drf, Maru, Server};
 use crate::sides::{CLIENTS, Reading, Side, compare};
+pub use clients::Poster as Talker;
 use clients::{Fill, Poster, SESSION};
 use maru_domain::error::BoxError;
 use std::time::Duration;
@@ -50,6 +51,11 @@ pub fn post(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, BoxError>
         Side::new(&drf, |time| write(&drf, &mut theirs, time)),
     );
     compare("token-chats-post", TARGET, effort, sides, "the bench's own, one thread")
+}
+
+/// One client for each of these tokens, who talks in sessions.
+pub fn talkers(tokens: &[String]) -> Vec<Poster> {
+    tokens.iter().map(|token| Poster::new(token)).collect()
 }
 
 /// Clients in the middle of sessions of every length, so that at any time all lengths are there.

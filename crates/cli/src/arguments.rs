@@ -99,6 +99,9 @@ pub struct ImportArguments {
     /// Whose export it is, where the file does not say so by itself.
     #[arg(long, value_enum)]
     pub from: Option<Source>,
+    /// Make rooms of the other branches of a conversation too, and not of the one that was shown alone.
+    #[arg(long)]
+    pub all_branches: bool,
     /// Only say what would be done.
     #[arg(long)]
     pub dry_run: bool,

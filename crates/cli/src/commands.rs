@@ -30,6 +30,13 @@ use std::io::IsTerminal;
 
 /// The use cases, on a database that is up to date. A server may run on it meanwhile.
 async fn open(settings: &Settings) -> Result<Wired, BoxError> {
+    if let Some(path) = maru_app::database::absent(settings)? {
+        return Err(format!(
+            "there is no database at {}: check --store (or store.url), or make a new one with `maru serve` or `maru migrate`",
+            path.display()
+        )
+        .into());
+    }
     let missing = maru_app::database::pending(settings).await?;
     if !missing.is_empty() {
         return Err("the database is not up to date; run `maru migrate` first".into());
@@ -79,8 +86,9 @@ fn confirmed(output: &Output, what: &str, question: &str, answer: &str) -> Resul
     Ok(line.trim() == answer)
 }
 
-/// Reads a password: typed blind at a terminal, or one line of standard input, without its end.
-fn read_password(prompt: &str) -> Result<SecretString, BoxError> {
+/// Reads a password: typed blind at a terminal, or one line of standard input, without its end. `command` is
+/// named in what is said when there is none.
+fn read_password(prompt: &str, command: &str) -> Result<SecretString, BoxError> {
     let password = if std::io::stdin().is_terminal() {
         rpassword::prompt_password(prompt)?
     } else {
@@ -89,9 +97,10 @@ fn read_password(prompt: &str) -> Result<SecretString, BoxError> {
         line.trim_end_matches(['\n', '\r']).to_owned()
     };
     if password.is_empty() {
-        return Err("no password; type one, or write it to standard input as one line, such as \
-                    `echo … | maru user create NAME`"
-            .into());
+        return Err(format!(
+            "no password; type one, or write it to standard input as one line, such as `echo … | maru {command} NAME`"
+        )
+        .into());
     }
     Ok(SecretString::from(password))
 }

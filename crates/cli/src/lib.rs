@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod output;
 mod progress;
+mod usage;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -15,7 +16,10 @@ use std::process::ExitCode;
 /// Reads the command line and runs the command. 0: done; 1: failed; 2: not understood.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::refuse(&error),
+    };
     let output = Output { json: arguments.json };
     let settings = match maru_app::load(&arguments.overrides()) {
         Ok(settings) => settings,
@@ -24,10 +28,6 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if let Err(error) = maru_app::logs::start(&settings.log) {
-        output.complain(&error);
-        return ExitCode::from(2);
-    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -35,6 +35,15 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    // Only a server has something to trace.
+    let traces = match arguments.command {
+        Command::Serve(_) => maru_app::telemetry::start(&settings, runtime.handle().clone()),
+        _ => Ok(None),
+    };
+    if let Err(error) = traces.and_then(|traces| maru_app::logs::start(&settings.log, traces)) {
+        output.complain(&error);
+        return ExitCode::from(2);
+    }
     let done = runtime.block_on(run(arguments.command, settings, &output));
     // What is left on the blocking pool must not hold the end up.
     runtime.shutdown_background();

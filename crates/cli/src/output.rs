@@ -62,6 +62,17 @@ impl Output {
     }
 }
 
+/// `1 room`, `2 rooms`: a count with its word.
+#[must_use]
+pub fn counted(count: impl TryInto<i128>, what: &str) -> String {
+    let count = count.try_into().unwrap_or(i128::MAX);
+    match what {
+        _ if count == 1 => format!("1 {what}"),
+        _ if what.ends_with('s') => format!("{count} {what}es"),
+        _ => format!("{count} {what}s"),
+    }
+}
+
 /// Columns for people, as wide as their widest cell.
 #[must_use]
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {

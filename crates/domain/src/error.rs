@@ -86,6 +86,7 @@ pub mod codes {
         BATCH_TOO_LARGE "batch_too_large" Invalid "a batch may have at most 1000 rows";
         UNKNOWN_MODEL "unknown_model" Invalid "there is no such model; leave it out for the server's own";
         TOO_MANY_ATTEMPTS "too_many_attempts" TooMany "too many attempts; wait as long as Retry-After says";
+        TOO_MANY_REQUESTS "too_many_requests" TooMany "this key has made too many requests; wait as long as Retry-After says";
         STORE_UNAVAILABLE "store_unavailable" Unavailable "the database is away; try again";
         OVERLOADED "overloaded" Unavailable "the server is busy; try again";
         REPLY_NOT_READY "reply_not_ready" Unavailable "the message is stored and its reply is not there yet; send it again under the same Idempotency-Key, or look at the conversation later";

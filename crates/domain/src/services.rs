@@ -133,7 +133,8 @@ impl Services {
             store: Arc::clone(&store.turns),
             events: Arc::clone(&store.events),
             buffer: Arc::clone(&ports.buffer),
-            bus: ports.bus,
+            bus: Arc::clone(&ports.bus),
+            identities: Arc::clone(&ports.identities),
             models: Arc::clone(&ports.models),
             quotes: Arc::clone(&store.quotes),
             clock: Arc::clone(&clock),
@@ -149,6 +150,7 @@ impl Services {
             key_maker: ports.key_maker,
             limiter: ports.limiter,
             identities: ports.identities,
+            bus: ports.bus,
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
         };

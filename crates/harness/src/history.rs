@@ -6,6 +6,7 @@
 mod anomaly;
 mod check;
 mod index;
+mod logs;
 mod pairs;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ pub mod writers;
 
 pub use anomaly::{Anomaly, AnomalyKind, summary};
 pub use check::check;
+pub use logs::{Event, Log, check_logs};
 
 use serde::{Deserialize, Serialize};
 use std::path::Path;

@@ -284,7 +284,10 @@ impl TestServer {
         command.current_dir(&self.home).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log()?);
         // Only the test says how the server is set; a developer's own settings and keys stay out.
         for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| name.starts_with("MARU") || name.starts_with("OPENAI_")) {
+            if name
+                .to_str()
+                .is_some_and(|name| ["MARU", "OPENAI_", "OTEL_"].iter().any(|ours| name.starts_with(ours)))
+            {
                 command.env_remove(name);
             }
         }

@@ -17,6 +17,6 @@ mod retry;
 pub use breaker::BreakerSettings;
 pub use demo::Demo;
 pub use guard::{Guard, GuardSettings};
-pub use openai::{Limits, OpenAi, OpenAiSettings};
+pub use openai::{Limits, OpenAi, OpenAiSettings, TraceHeaders};
 pub use registry::{LlmError, LlmSettings, ProviderKind, ProviderSettings, Registry};
 pub use retry::RetrySettings;

@@ -17,6 +17,7 @@ use async_openai::types::chat::{
     ChatCompletionRequestUserMessage, ChatCompletionStreamOptions, CreateChatCompletionRequest,
 };
 use async_trait::async_trait;
+use futures_util::StreamExt;
 use maru_domain::messages::Role;
 use maru_domain::turns::ports::{ChatModel, ModelError, ModelFault, Pieces};
 use maru_domain::turns::{Prompt, Sampling};
@@ -24,6 +25,8 @@ use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, Head
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 pub(crate) use client::client;
 
@@ -46,6 +49,9 @@ impl Default for Limits {
     }
 }
 
+/// Asked within the span of a call: the headers that carry its trace to the provider.
+pub type TraceHeaders = Option<fn() -> Vec<(String, String)>>;
+
 /// One model of one provider.
 #[derive(Clone, Debug)]
 pub struct OpenAiSettings {
@@ -61,6 +67,8 @@ pub struct OpenAiSettings {
     pub connect_timeout: Duration,
     /// What an answer may cost us.
     pub limits: Limits,
+    /// What tells the provider which span asks it.
+    pub trace: TraceHeaders,
 }
 
 impl OpenAiSettings {
@@ -74,6 +82,7 @@ impl OpenAiSettings {
             model: model.into(),
             connect_timeout: Duration::from_secs(5),
             limits: Limits::default(),
+            trace: None,
         }
     }
 }
@@ -88,6 +97,7 @@ pub struct OpenAi {
     name: String,
     model: String,
     limits: Limits,
+    trace: TraceHeaders,
     key: Arc<Option<SecretString>>,
 }
 
@@ -103,7 +113,7 @@ impl OpenAi {
 
     /// A model that shares a connection pool with others; `connect_timeout` is the pool's.
     pub(crate) fn with_client(http: reqwest::Client, settings: OpenAiSettings) -> Result<Self, LlmError> {
-        let OpenAiSettings { name, base_url, api_key, model, limits, .. } = settings;
+        let OpenAiSettings { name, base_url, api_key, model, limits, trace, .. } = settings;
         let base = client::checked_base(&name, &base_url)?;
         let secret = api_key.as_ref().map_or("", |key| key.expose_secret());
         // Checked before async-openai sees it: its headers() panics on a key with a line feed.
@@ -126,7 +136,7 @@ impl OpenAi {
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
         // Nothing here inflates, so nothing compressed is asked for.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        Ok(Self { http, url, headers, name, model, limits, key: Arc::new(api_key) })
+        Ok(Self { http, url, headers, name, model, limits, trace, key: Arc::new(api_key) })
     }
 
     /// The request of a prompt: the system prompt, then what was said, oldest first.
@@ -161,19 +171,46 @@ struct Asked {
 #[async_trait]
 impl ChatModel for OpenAi {
     async fn reply(&self, prompt: Prompt) -> Result<Pieces, ModelError> {
+        let span = tracing::info_span!(
+            "upstream",
+            otel.kind = "client",
+            otel.status_code = Empty,
+            provider = self.name,
+            model = self.model
+        );
+        let pieces = self.ask(prompt).instrument(span.clone()).await;
+        let failed = |span: &Span| {
+            span.record("otel.status_code", "ERROR");
+        };
+        let pieces = pieces.inspect_err(|_| failed(&span))?;
+        // The call lasts for as long as its answer is read.
+        let told = pieces.inspect(move |piece| {
+            if piece.is_err() {
+                failed(&span);
+            }
+        });
+        Ok(told.boxed())
+    }
+}
+
+impl OpenAi {
+    async fn ask(&self, prompt: Prompt) -> Result<Pieces, ModelError> {
         let (turn, sampling) = (prompt.turn, prompt.sampling.clone());
         let body =
             serde_json::to_vec(&Asked { request: self.request(prompt), sampling }).map_err(|error| {
                 ModelError::new(ModelFault::Refused, format!("the request cannot be written: {error}"))
             })?;
         tracing::debug!(provider = self.name, model = self.model, %turn, bytes = body.len(), "asking the model");
-        let request = self
+        let mut request = self
             .http
             .post(self.url.clone())
             .headers(self.headers.clone())
             // Appears in the provider's log, so that a reply can be found on both sides.
             .header("x-client-request-id", turn.to_string())
             .body(body);
+        for (name, value) in self.trace.map(|headers| headers()).unwrap_or_default() {
+            request = request.header(name, value);
+        }
         let answer = request.send().await.map_err(|error| fault::of_sending(&error))?;
         let secret = self.key.as_ref().as_ref().map_or("", |key| key.expose_secret());
         read::pieces(answer, self.limits, secret).await

@@ -4,7 +4,7 @@ use crate::demo::Demo;
 use crate::guard::{Guard, GuardSettings};
 #[cfg(feature = "local")]
 use crate::local::{Catalogue, Local, LocalSettings, found};
-use crate::openai::{Limits, OpenAi, OpenAiSettings, client};
+use crate::openai::{Limits, OpenAi, OpenAiSettings, TraceHeaders, client};
 use maru_domain::turns::ports::{ChatModel, Models};
 use moka::sync::Cache;
 use secrecy::SecretString;
@@ -70,6 +70,8 @@ pub struct LlmSettings {
     pub guard: GuardSettings,
     /// How long the demo waits before each word; default 0.
     pub demo_delay: Duration,
+    /// What tells a provider which span asks it; default nothing.
+    pub trace: TraceHeaders,
     /// Models of this process.
     #[cfg(feature = "local")]
     pub local: LocalSettings,
@@ -84,6 +86,7 @@ impl Default for LlmSettings {
             limits: Limits::default(),
             guard: GuardSettings::default(),
             demo_delay: Duration::ZERO,
+            trace: None,
             #[cfg(feature = "local")]
             local: LocalSettings::default(),
         }
@@ -295,6 +298,7 @@ impl Registry {
                 model: model.to_owned(),
                 connect_timeout: self.settings.connect_timeout,
                 limits: self.settings.limits,
+                trace: self.settings.trace,
             },
         )?;
         let full = format!("{name}/{model}");

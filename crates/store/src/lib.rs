@@ -231,10 +231,7 @@ pub async fn backup(location: &Location, to: &Path) -> Result<Kept, OpenError> {
     let to = to.to_owned();
     match location.clone() {
         Location::Sqlite(path) => blocking(move || sqlite::files::backup(&path, &to)).await,
-        Location::Postgres(_) => Err(refused(
-            "a PostgreSQL database is backed up with pg_dump, or copied into a file of maru's with \
-             `maru move --from postgres://… --to sqlite:FILE` while no server writes to it",
-        )),
+        Location::Postgres(url) => Err(refused(postgres::words::instead_of_backup(&url, &to))),
     }
 }
 
@@ -259,10 +256,7 @@ pub async fn restore(from: &Path, location: &Location, overwrite: bool) -> Resul
             })
             .await
         }
-        Location::Postgres(_) => Err(refused(
-            "a backup goes into PostgreSQL with `maru move --from sqlite:FILE --to postgres://…`; what pg_dump \
-             has made, pg_restore puts back",
-        )),
+        Location::Postgres(url) => Err(refused(postgres::words::instead_of_restore(&url, &from))),
     }
 }
 

@@ -4,6 +4,8 @@
 pub(crate) mod connect;
 mod pulse;
 
+pub(crate) mod words;
+
 use crate::error::{Abort, from_diesel, unavailable};
 use crate::{Levels, OpenError};
 use connect::connect;
@@ -39,6 +41,8 @@ mod room_changes;
 mod room_events;
 #[path = "shared/rooms.rs"]
 mod rooms;
+#[path = "shared/rules.rs"]
+mod rules;
 #[path = "shared/sessions.rs"]
 mod sessions;
 #[path = "shared/told.rs"]
@@ -69,6 +73,8 @@ pub(crate) const CLIENT_USER: &str = "(rooms.metadata ->> 'user_id')";
 
 /// What lets a long look at everything take its time, for one transaction.
 pub(crate) const UNHURRIED: &str = "SET LOCAL statement_timeout = 0";
+/// Around an id: its hexadecimal digits.
+pub(crate) const HEX: (&str, &str) = ("encode(uuid_send(", "), 'hex')");
 
 /// How long a call waits for a connection before it fails.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -43,6 +43,8 @@ mod room_changes;
 mod room_events;
 #[path = "shared/rooms.rs"]
 mod rooms;
+#[path = "shared/rules.rs"]
+mod rules;
 #[path = "shared/sessions.rs"]
 mod sessions;
 #[path = "shared/told.rs"]
@@ -71,6 +73,8 @@ pub(crate) const CLIENT_USER: &str = "json_extract(rooms.metadata, '$.user_id')"
 
 /// What lets a long look at everything take its time; nothing hurries it here.
 pub(crate) const UNHURRIED: &str = "";
+/// Around an id: its hexadecimal digits.
+pub(crate) const HEX: (&str, &str) = ("hex(", ")");
 
 const READERS: usize = 2;
 /// Connections for [`Store::look`].

@@ -69,6 +69,12 @@ impl fmt::Display for ThrowawayError {
 
 impl std::error::Error for ThrowawayError {}
 
+/// A `PATH` on which PostgreSQL's own programs come first, for commands that a person would paste.
+#[must_use]
+pub fn postgres_path() -> std::ffi::OsString {
+    installed::path()
+}
+
 /// A directory for a test's SQLite files, in memory where the machine has `/dev/shm`. Removed when dropped.
 ///
 /// # Panics

@@ -4,6 +4,7 @@ use super::State;
 use super::contracts::Contract;
 use super::pages::Place;
 use super::routing::Met;
+use crate::telemetry;
 use actix_web::body::{BodySize, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
@@ -15,13 +16,16 @@ use futures_util::FutureExt;
 use maru_domain::error::{Fault, codes};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 /// Requests at a time, over all connections; more are told to come again.
 const IN_FLIGHT: usize = 10_000;
 /// The longest path with its query, in bytes.
 const PATH_BYTES: usize = 8 * 1024;
+/// Asked all the time, by machines: nobody wants traces of that.
+const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+
 tokio::task_local! {
     /// The id of the request that this task serves.
     static REQUEST: Served;
@@ -68,8 +72,7 @@ pub async fn surround(
     let clock = &state.services.clock;
     let started = clock.elapsed();
     let id = new_request_id();
-    // Never the query: it may hold a token.
-    let span = tracing::info_span!("request", id = %id, method = %request.method(), path = request.path());
+    let (span, method) = (span_of(&request, &id), request.method().clone());
     let (_in_flight, requests) = state.status.enter();
     let (refused, served) = (refusal(&request, requests), served(&request, &id));
     let response = async {
@@ -96,6 +99,9 @@ pub async fn surround(
         .increment(1);
     metrics::histogram!("maru_request_seconds", "route" => route).record(took.as_secs_f64());
     span.in_scope(|| log(status, took));
+    if telemetry::is_on() && !span.is_disabled() {
+        telemetry::answered(&span, method.as_str(), route, status.as_u16());
+    }
     Ok(response)
 }
 
@@ -107,6 +113,19 @@ fn tell_the_end_by_closing(response: &mut ServiceResponse<impl MessageBody>) {
         head.no_chunking(true);
         head.set_connection_type(ConnectionType::Close);
     }
+}
+
+/// What the lines of a request in the log say of it, and what is told of it to a collector, if there is one: under
+/// the trace of whoever asks. Never the query: it may hold a token.
+fn span_of(request: &ServiceRequest, id: &str) -> Span {
+    let (method, path) = (request.method(), request.path());
+    if !telemetry::is_on() || PROBES.contains(&path) {
+        return tracing::info_span!("request", %id, %method, path);
+    }
+    let kind = "server";
+    let span = tracing::info_span!("request", otel.kind = kind, %id, %method, path);
+    telemetry::adopt(&span, |name| request.headers().get(name).and_then(|value| value.to_str().ok()));
+    span
 }
 
 fn new_request_id() -> String {

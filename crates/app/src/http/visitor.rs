@@ -56,7 +56,7 @@ impl Visitor {
             }
             return Err(Fault::new(&codes::NOT_AUTHENTICATED));
         };
-        let identity = state.services.accounts.recognise(&key).await?;
+        let identity = state.services.accounts.admit(&key).await?;
         Ok(Self { actor: Actor::User(identity), key: Some(key) })
     }
 }

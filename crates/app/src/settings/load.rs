@@ -4,7 +4,7 @@ use super::fit::{fit, section};
 use super::{
     AuthSettings, Hidden, LimitSettings, LlmSettings, LogSettings, ProviderSettings, ServerSettings, Settings,
 };
-use super::{DEFAULTS, RedisSettings, StoreSettings, TimeSettings, Words};
+use super::{DEFAULTS, RedisSettings, StoreSettings, TelemetrySettings, TimeSettings, Words};
 use config::{Config, Environment, File, FileFormat, Map};
 use std::path::PathBuf;
 
@@ -28,6 +28,9 @@ const OPENAI: &str = "https://api.openai.com/v1";
 /// OpenAI's own variables, which its other programs read too.
 const OPENAI_KEY: &str = "OPENAI_API_KEY";
 const OPENAI_URL: &str = "OPENAI_BASE_URL";
+/// OpenTelemetry's own variables.
+const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 
 /// Reads the settings.
 ///
@@ -69,6 +72,7 @@ fn load_from(overrides: &Overrides, mut environment: Map<String, String>) -> Res
         section::<LimitSettings>(&defaults, &fitted, "limits", &mut wrong),
         section::<TimeSettings>(&defaults, &fitted, "time", &mut wrong),
         section::<LogSettings>(&defaults, &fitted, "log", &mut wrong),
+        section::<TelemetrySettings>(&defaults, &fitted, "telemetry", &mut wrong),
     );
     if let (
         Some(server),
@@ -79,13 +83,15 @@ fn load_from(overrides: &Overrides, mut environment: Map<String, String>) -> Res
         Some(limits),
         Some(time),
         Some(log),
+        Some(mut telemetry),
     ) = settings
     {
         check_redis(&redis, &store, &auth, &mut wrong);
         add_openai(&mut llm, &environment);
+        complete(&mut telemetry, &environment, &mut wrong);
         check(&server, &store, &llm, &auth, &mut wrong);
         if wrong.is_empty() {
-            return Ok(Settings { server, store, redis, llm, auth, limits, time, log });
+            return Ok(Settings { server, store, redis, llm, auth, limits, time, log, telemetry });
         }
     }
     // Tables have no order of their own, and the same mistakes must read the same each time.
@@ -156,6 +162,39 @@ fn add_openai(llm: &mut LlmSettings, environment: &Map<String, String>) {
         if openai.api_key.expose().is_empty() {
             openai.api_key = Hidden::new(key.unwrap_or_default());
         }
+    }
+}
+
+/// What OpenTelemetry's own variables say stands in for what is not set.
+fn complete(telemetry: &mut TelemetrySettings, environment: &Map<String, String>, wrong: &mut Vec<String>) {
+    let variable =
+        |name: &str| environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+    let mut named = "telemetry.otlp_endpoint";
+    if telemetry.otlp_endpoint.is_empty()
+        && let Some(endpoint) = variable(OTLP_ENDPOINT)
+    {
+        (named, telemetry.otlp_endpoint) = (OTLP_ENDPOINT, endpoint.to_owned());
+    }
+    if telemetry.service_name.is_empty() {
+        telemetry.service_name = variable(SERVICE_NAME).unwrap_or("maru").to_owned();
+    }
+    let endpoint = &telemetry.otlp_endpoint;
+    if endpoint.is_empty() {
+        return;
+    }
+    let url = url::Url::parse(endpoint)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    match url {
+        None => wrong
+            .push(format!("{named}: must be an http:// or https:// address, such as http://localhost:4318")),
+        // It would be shown wherever the address is.
+        Some(url) if !url.username().is_empty() || url.password().is_some() || url.query().is_some() => {
+            wrong.push(format!(
+                "{named}: no name, password or query may be in it; OTEL_EXPORTER_OTLP_HEADERS takes a secret"
+            ));
+        }
+        Some(_) => {}
     }
 }
 

@@ -55,7 +55,7 @@ impl Pgbench {
 }
 
 /// The rate, unless some transactions were left out.
-fn rate(said: &str) -> Option<f64> {
+pub fn rate(said: &str) -> Option<f64> {
     let after = |label: &str| said.lines().find_map(|line| line.strip_prefix(label));
     let failed = after("number of failed transactions: ").is_some_and(|rest| !rest.starts_with("0 "));
     let rate = after("tps = ")?.split(' ').next()?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! The release `maru`, on SQLite and with its own defaults.
+//! The release `maru`, with its own defaults; on SQLite unless a scenario says otherwise.
 
 use super::{Running, Server, wait_for};
 use crate::files::Workplace;
@@ -40,7 +40,7 @@ impl Maru {
     /// Starts one with these settings, for so many users.
     pub fn with(place: &Workplace, users: usize, settings: &[(&str, String)]) -> Result<Self, BoxError> {
         let directory = place.directory("maru")?;
-        let mut maru = Self::spawn(place, &directory, super::free_address()?, settings)?;
+        let mut maru = Self::spawn(place, &directory, super::free_address()?, None, settings)?;
         wait_for(maru.address, &mut maru.running.0, &directory.join("log"))?;
         maru.register(users)?;
         Ok(maru)
@@ -48,18 +48,35 @@ impl Maru {
 
     /// Starts one on the database `maru.db` of a directory, and does not wait for it.
     pub fn on(place: &Workplace, directory: &Path, address: SocketAddr) -> Result<Self, BoxError> {
-        Self::spawn(place, directory, address, &[])
+        Self::spawn(place, directory, address, None, &[])
+    }
+
+    /// Starts one of several instances on a PostgreSQL database, with these settings.
+    pub fn instance(
+        place: &Workplace,
+        name: &str,
+        store: &str,
+        settings: &[(&str, String)],
+    ) -> Result<Self, BoxError> {
+        let directory = place.directory(name)?;
+        let secret = ("MARU__AUTH__SECRET", "a secret that all instances of this run have".to_owned());
+        let settings: Vec<_> = settings.iter().cloned().chain([secret]).collect();
+        let mut maru = Self::spawn(place, &directory, super::free_address()?, Some(store), &settings)?;
+        wait_for(maru.address, &mut maru.running.0, &directory.join("log"))?;
+        Ok(maru)
     }
 
     fn spawn(
         place: &Workplace,
         directory: &Path,
         address: SocketAddr,
+        store: Option<&str>,
         settings: &[(&str, String)],
     ) -> Result<Self, BoxError> {
         let mut command = Command::new(place.maru()?);
         command.arg("serve").args(["--bind", &address.to_string()]);
-        command.arg("--store").arg(format!("sqlite:{}", directory.join("maru.db").display()));
+        let own = format!("sqlite:{}", directory.join("maru.db").display());
+        command.arg("--store").arg(store.unwrap_or(&own));
         // What this shell has set for maru must not change what is measured.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MARU__"))
         {

@@ -1,7 +1,7 @@
 //! `maru backup`
 
 use crate::arguments::BackupArguments;
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::progress;
 use maru_app::Settings;
 use maru_app::database::{self, Contents};
@@ -48,8 +48,9 @@ pub async fn run(
 
 /// What a copy holds, as far as a person asks for it.
 pub fn told(contents: &Contents) -> String {
-    let count = |table: &str| contents.rows.get(table).copied().unwrap_or_default();
-    format!("{} users, {} rooms and {} messages", count("users"), count("rooms"), count("messages"))
+    let count =
+        |table: &str, what: &str| counted(contents.rows.get(table).copied().unwrap_or_default(), what);
+    format!("{}, {} and {}", count("users", "user"), count("rooms", "room"), count("messages", "message"))
 }
 
 /// The same for scripts.

@@ -21,13 +21,12 @@ pub async fn run(settings: &Settings, output: &Output) -> Result<ExitCode, BoxEr
     let database = database.map_err(|error| format!("{error}: {}", cause(&error)))?;
     let broken = broken.map_err(|fault| in_words(&fault))?;
     let sound = database.is_empty() && broken.is_empty();
-    let rules = broken.iter().map(|broken| json!({ "rule": broken.rule, "room": broken.room }));
+    let rules =
+        broken.iter().map(|broken| json!({ "rule": broken.rule, "room": broken.room, "what": broken.what }));
     let value =
         json!({ "store": store, "sound": sound, "database": database, "rules": rules.collect::<Vec<_>>() });
     let mut lines: Vec<String> = database.iter().map(|fault| format!("database: {fault}")).collect();
-    lines.extend(
-        broken.iter().map(|broken| format!("room {}: it is not so that {}", broken.room, broken.rule)),
-    );
+    lines.extend(broken.iter().map(|broken| format!("{}: it is not so that {}", broken.what, broken.rule)));
     lines.push(if sound {
         format!("{store} is sound")
     } else {

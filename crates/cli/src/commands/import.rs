@@ -9,7 +9,7 @@ mod shape;
 
 use super::{in_words, open, user};
 use crate::arguments::ImportArguments;
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::progress;
 use maru_app::Settings;
 use maru_app::wire::Wired;
@@ -17,7 +17,7 @@ use maru_domain::error::BoxError;
 use maru_domain::ids::UserId;
 use maru_domain::upkeep::Taken;
 use serde_json::{Value, json};
-use shape::Item;
+use shape::{Item, Left};
 use std::process::ExitCode;
 
 /// What became of a conversation.
@@ -27,7 +27,7 @@ struct Outcome {
     word: &'static str,
     room: Option<i64>,
     messages: usize,
-    left_out: usize,
+    left: Left,
     error: Option<String>,
 }
 
@@ -38,7 +38,8 @@ pub async fn run(
     output: &Output,
 ) -> Result<ExitCode, BoxError> {
     let path = &arguments.file;
-    let items = file::read(path, arguments.from).map_err(|error| format!("{}: {error}", path.display()))?;
+    let wanted = file::Wanted { from: arguments.from, all_branches: arguments.all_branches };
+    let items = file::read(path, wanted).map_err(|error| format!("{}: {error}", path.display()))?;
     let wired = open(settings).await?;
     let owner = user(&wired, &arguments.user).await?.id;
     let bar = progress::bar(output, items.len() as u64);
@@ -61,14 +62,8 @@ pub async fn run(
 
 /// An error means that the store cannot be used: what was added before stays, and the same command goes on.
 async fn take(wired: &Wired, owner: UserId, item: Item, dry: bool) -> Result<Outcome, BoxError> {
-    let mut outcome = Outcome {
-        name: item.name,
-        word: "refused",
-        room: None,
-        messages: 0,
-        left_out: item.left_out,
-        error: None,
-    };
+    let mut outcome =
+        Outcome { name: item.name, word: "refused", room: None, messages: 0, left: item.left, error: None };
     let room = match item.room {
         Ok(room) => room,
         Err(wrong) => {
@@ -99,20 +94,18 @@ fn tell(report: &[Outcome], output: &Output) {
             "outcome": outcome.word,
             "room": outcome.room,
             "messages": outcome.messages,
-            "left_out": outcome.left_out,
+            "left_out": outcome.left.shape(),
             "error": outcome.error,
         })
     });
     let lines = report.iter().enumerate().map(|(index, outcome)| {
         let head = format!("{}: {}: {}", index + 1, outcome.word, outcome.name);
-        let left = match outcome.left_out {
-            0 => String::new(),
-            left => format!(", {left} left out"),
-        };
+        let messages = counted(outcome.messages, "message");
+        let left = outcome.left.told();
         match (&outcome.error, outcome.room) {
             (Some(wrong), _) => format!("{head}: {wrong}"),
-            (None, Some(room)) => format!("{head}: room {room}, {} messages{left}", outcome.messages),
-            (None, None) => format!("{head}: {} messages{left}", outcome.messages),
+            (None, Some(room)) => format!("{head}: room {room}, {messages}{left}"),
+            (None, None) => format!("{head}: {messages}{left}"),
         }
     });
     let words = ["added", "known", "empty", "good", "refused"];

@@ -1,7 +1,7 @@
 //! `maru move`
 
 use crate::arguments::MoveArguments;
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::progress;
 use maru_app::database::{self, Step};
 use maru_domain::error::BoxError;
@@ -37,9 +37,10 @@ pub async fn run(arguments: &MoveArguments, output: &Output) -> Result<ExitCode,
         rows => format!(" ({rows} of them by a move that was cut off)"),
     };
     let text = format!(
-        "{}\n{rows} rows moved{again}; both databases hold the same. Set store.url to the new one, take auth.secret \
+        "{}\n{} moved{again}; both databases hold the same. Set store.url to the new one, take auth.secret \
          along, and keep the old one until you are content",
-        lines.join("\n")
+        lines.join("\n"),
+        counted(rows, "row")
     );
     output.say(&value, &text);
     Ok(ExitCode::SUCCESS)

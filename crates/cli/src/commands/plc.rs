@@ -4,7 +4,7 @@ mod files;
 
 use super::{in_words, open, rule_in_words};
 use crate::arguments::{MastersCommand, PlcCommand};
-use crate::output::{Output, table};
+use crate::output::{Output, counted, table};
 use maru_app::Settings;
 use maru_app::wire::Wired;
 use maru_domain::error::BoxError;
@@ -103,7 +103,12 @@ async fn import_masters(wired: &Wired, file: &Path, output: &Output) -> Result<(
     wired.services.plcs.put_masters(masters).await.map_err(|fault| in_words(&fault))?;
     output.say(
         &json!({ "plants": plants, "processes": processes, "lines": lines }),
-        &format!("{plants} plants, {processes} processes and {lines} lines are in the database"),
+        &format!(
+            "{}, {} and {} are in the database",
+            counted(plants, "plant"),
+            counted(processes, "process"),
+            counted(lines, "line")
+        ),
     );
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::{in_words, open};
 use crate::arguments::RetentionArguments;
-use crate::output::{Output, table};
+use crate::output::{Output, counted, table};
 use crate::progress;
 use maru_app::Settings;
 use maru_domain::error::BoxError;
@@ -31,7 +31,8 @@ pub async fn run(
         let rows: Vec<Vec<String>> = found.iter().map(row).collect();
         let value = json!({ "before": before, "deleted": false, "rooms": found.iter().map(shape).collect::<Vec<_>>() });
         let list = table(&["NUMBER", "KIND", "MESSAGES", "LAST", "NAME"], &rows);
-        let told = format!("{} rooms with {messages} messages have been idle since {before:.0}", found.len());
+        let have = if found.len() == 1 { "has" } else { "have" };
+        let told = format!("{} {have} been idle since {before:.0}", these(found.len(), messages));
         let text = if found.is_empty() {
             told
         } else {
@@ -53,12 +54,14 @@ pub async fn run(
     bar.finish_and_clear();
     let messages: i64 = gone.iter().map(|room| room.message_count).sum();
     let value = json!({ "before": before, "deleted": true, "rooms": gone.iter().map(|room| shape(room)).collect::<Vec<_>>() });
-    let text = format!(
-        "{} rooms with {messages} messages are deleted; they were idle since {before:.0}",
-        gone.len()
-    );
+    let are = if gone.len() == 1 { "is" } else { "are" };
+    let text = format!("{} {are} deleted, idle since {before:.0}", these(gone.len(), messages));
     output.say(&value, &text);
     Ok(ExitCode::SUCCESS)
+}
+
+fn these(rooms: usize, messages: i64) -> String {
+    format!("{} with {}", counted(rooms, "room"), counted(messages, "message"))
 }
 
 fn shape(room: &Room) -> Value {

@@ -4,7 +4,7 @@ mod shapes;
 
 use super::{confirmed, in_words, open, user};
 use crate::arguments::{Format, RoomCommand};
-use crate::output::{Output, table};
+use crate::output::{Output, counted, table};
 use maru_app::Settings;
 use maru_app::wire::Wired;
 use maru_domain::access::{Action, Actor, Authorized, Read, Write};
@@ -128,9 +128,9 @@ async fn delete(wired: &Wired, room: &str, yes: bool, output: &Output) -> Result
     let room: Authorized<Room, Write> = find(wired, room).await?;
     let (number, value) = (room.get().number, shapes::room(room.get()));
     let question = format!(
-        "delete room {number} {:?} with its {} messages? type its number to confirm: ",
+        "delete room {number} {:?} with its {}? type its number to confirm: ",
         room.get().name,
-        room.get().message_count
+        counted(room.get().message_count, "message")
     );
     if !yes && !confirmed(output, "a room", &question, &number.to_string())? {
         return Err("nothing was deleted".into());

@@ -2,7 +2,7 @@
 
 use super::{confirmed, in_words, open, read_password, user};
 use crate::arguments::UserCommand;
-use crate::output::{Output, table};
+use crate::output::{Output, counted, table};
 use crate::progress;
 use maru_app::Settings;
 use maru_app::wire::Wired;
@@ -22,7 +22,7 @@ pub async fn run(command: UserCommand, settings: &Settings, output: &Output) -> 
     let accounts = &wired.services.accounts;
     match command {
         UserCommand::Create { username, email } => {
-            let password = read_password("password: ")?;
+            let password = read_password("password: ", "user create")?;
             let registration = Registration { username, email, password, rule: RULE, unread: Vec::new() };
             let made = accounts.create(registration).await.map_err(|fault| in_words(&fault))?;
             output.say(&shape(&made), &format!("made {} (number {})", made.username, made.number));
@@ -42,7 +42,7 @@ pub async fn run(command: UserCommand, settings: &Settings, output: &Output) -> 
         }
         UserCommand::Password { username } => {
             let found = user(&wired, &username).await?;
-            let password = read_password("new password: ")?;
+            let password = read_password("new password: ", "user password")?;
             accounts.reset_password(found.id, password, RULE).await.map_err(|fault| in_words(&fault))?;
             output.say(
                 &shape(&found),
@@ -79,8 +79,10 @@ async fn delete(wired: &Wired, user: &User, output: &Output) -> Result<(), BoxEr
         fields.insert("turns_stopped".to_owned(), gone.stopped.into());
     }
     let text = format!(
-        "{} is deleted with everything that was theirs: {} rooms, {} messages",
-        user.username, gone.rooms, gone.messages
+        "{} is deleted with everything that was theirs: {}, {}",
+        user.username,
+        counted(gone.rooms, "room"),
+        counted(gone.messages, "message")
     );
     output.say(&value, &text);
     Ok(())

@@ -229,6 +229,15 @@ pub trait Limiter: Send + Sync {
 
     /// Notes a good login: the count begins anew.
     async fn login_succeeded(&self, username: String);
+
+    /// False where requests are not limited: then nobody asks [`Limiter::request`].
+    fn counts_requests(&self) -> bool;
+
+    /// Takes one of the requests that a key may make a minute; the minute begins with the first of them.
+    ///
+    /// # Errors
+    /// How long to wait.
+    async fn request(&self, key: KeyId) -> Result<(), Duration>;
 }
 
 /// Who a credential stands for, remembered for a few seconds so that not every request asks the store.

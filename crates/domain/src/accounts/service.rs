@@ -8,6 +8,7 @@ use super::{ApiKey, EMAIL_CHARS, KEY_PREFIX, Session, User, check_password, chec
 use crate::access::{Identity, Via};
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Fault, FieldFault, FieldRule, StoreError, codes};
+use crate::events::ports::{Bus, Notice};
 use crate::ids::{Ids, KeyId, SessionId, UserId};
 use crate::once::{Once, OnceKey};
 use crate::page::{Page, PageRequest};
@@ -38,6 +39,8 @@ pub struct AccountsPorts {
     pub limiter: Arc<dyn Limiter>,
     /// Who was recognised lately.
     pub identities: Arc<dyn IdentityCache>,
+    /// Hints to the other instances, which remember too.
+    pub bus: Arc<dyn Bus>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Ids.
@@ -236,6 +239,22 @@ impl Accounts {
         }
     }
 
+    /// Who makes a request, which counts against the limit of its key. Asked once for each request, and never by
+    /// a stream that looks again.
+    ///
+    /// # Errors
+    /// `TOO_MANY_REQUESTS`, and as [`Accounts::recognise`].
+    pub async fn admit(&self, bearer: &str) -> Result<Identity, Fault> {
+        let identity = self.recognise(bearer).await?;
+        if let Via::Key(key) = identity.via
+            && self.ports.limiter.counts_requests()
+        {
+            let allowed = self.ports.limiter.request(key).await;
+            allowed.map_err(|wait| Fault::new(&codes::TOO_MANY_REQUESTS).retry_after(wait))?;
+        }
+        Ok(identity)
+    }
+
     /// The same without trust in what was seen a moment ago: for streams that ask every few seconds,
     /// and would be late by both waits.
     ///
@@ -317,7 +336,7 @@ impl Accounts {
         }
         let hash = self.ports.hasher.hash(password).await.map_err(hash_fault)?;
         let done = self.ports.users.set_password(user, hash, None, self.ports.clock.now()).await?;
-        self.user_changed(user, done)
+        self.user_changed(user, done).await
     }
 
     /// Changes a password for whoever knows the old one, and ends every other session.
@@ -353,7 +372,7 @@ impl Accounts {
         let hash = self.ports.hasher.hash(new).await.map_err(hash_fault)?;
         let now = self.ports.clock.now();
         let done = self.ports.users.set_password(user.id, hash, keep, now).await?;
-        self.user_changed(user.id, done)
+        self.user_changed(user.id, done).await
     }
 
     /// Enables or disables an account; a disabled one's tokens and keys stop working.
@@ -362,7 +381,7 @@ impl Accounts {
     /// `USER_NOT_FOUND`, or when the store is away.
     pub async fn set_active(&self, user: UserId, active: bool) -> Result<(), Fault> {
         let done = self.ports.users.set_active(user, active).await?;
-        self.user_changed(user, done)
+        self.user_changed(user, done).await
     }
 
     /// Deletes an account with everything that is theirs.
@@ -371,7 +390,7 @@ impl Accounts {
     /// `USER_NOT_FOUND`, or when the store is away.
     pub async fn delete(&self, user: UserId) -> Result<(), Fault> {
         let done = self.ports.users.delete(user).await?;
-        self.user_changed(user, done)
+        self.user_changed(user, done).await
     }
 
     /// Ends a session.
@@ -380,7 +399,7 @@ impl Accounts {
     /// `SESSION_NOT_FOUND`, or when the store is away.
     pub async fn revoke_session(&self, user: UserId, session: SessionId) -> Result<(), Fault> {
         let done = self.ports.sessions.revoke(user, session, self.ports.clock.now()).await?;
-        self.ports.identities.forget_user(user);
+        self.forget(user).await;
         if done { Ok(()) } else { Err(Fault::new(&codes::SESSION_NOT_FOUND)) }
     }
 
@@ -445,7 +464,7 @@ impl Accounts {
     /// `KEY_NOT_FOUND`, or when the store is away.
     pub async fn revoke_key(&self, user: UserId, key: KeyId) -> Result<(), Fault> {
         let done = self.ports.keys.revoke(user, key, self.ports.clock.now()).await?;
-        self.ports.identities.forget_user(user);
+        self.forget(user).await;
         if done { Ok(()) } else { Err(Fault::new(&codes::KEY_NOT_FOUND)) }
     }
 
@@ -455,8 +474,14 @@ impl Accounts {
         self.ports.key_maker.fingerprint(body)
     }
 
-    fn user_changed(&self, user: UserId, done: bool) -> Result<(), Fault> {
+    /// Nobody believes any more what was known of a user: here at once, elsewhere as soon as it is heard.
+    async fn forget(&self, user: UserId) {
         self.ports.identities.forget_user(user);
+        self.ports.bus.publish(Notice::User(user)).await;
+    }
+
+    async fn user_changed(&self, user: UserId, done: bool) -> Result<(), Fault> {
+        self.forget(user).await;
         if done { Ok(()) } else { Err(Fault::new(&codes::USER_NOT_FOUND)) }
     }
 

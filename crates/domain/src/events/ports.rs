@@ -2,7 +2,7 @@
 
 use super::RoomEvent;
 use crate::error::StoreError;
-use crate::ids::{RoomId, TurnId};
+use crate::ids::{RoomId, TurnId, UserId};
 use crate::page::{Page, PageRequest};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -33,6 +33,8 @@ pub enum Notice {
     },
     /// Somebody wants this turn to stop: whoever runs it should look.
     Cancel(TurnId),
+    /// Something of this user's was revoked: whoever remembers the user should forget.
+    User(UserId),
     /// Notices of other instances may have been lost: whoever waits for one should look.
     Missed,
 }

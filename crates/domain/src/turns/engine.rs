@@ -6,8 +6,9 @@ use super::ports::{Claimed, Lease, Models, Spawner, StreamBuffer, TurnStore};
 use super::registry::{Registry, Settled, Stop, Watch};
 use super::run::Run;
 use super::{Budget, TurnStatus, TurnView};
+use crate::accounts::ports::IdentityCache;
 use crate::clock::Clock;
-use crate::error::{Fault, StoreError, codes};
+use crate::error::{Fault, codes};
 use crate::events::RoomHints;
 use crate::events::ports::{Bus, EventStore, Notice};
 use crate::ids::{InstanceId, RoomId, TurnId};
@@ -42,6 +43,8 @@ pub struct EnginePorts {
     pub buffer: Arc<dyn StreamBuffer>,
     /// Hints between instances.
     pub bus: Arc<dyn Bus>,
+    /// Who was recognised lately, and is forgotten when another instance says so.
+    pub identities: Arc<dyn IdentityCache>,
     /// Who answers.
     pub models: Arc<dyn Models>,
     /// Quotes for the threads that end with one.
@@ -87,11 +90,22 @@ impl EngineSettings {
         }
     }
 
-    /// The same for one of several instances: readers of a room wait for a beat at most, and so does a cancel.
+    /// The same for one of several instances: readers of a room wait for a beat at most, and so does a cancel. The
+    /// others wait for a dead one as long as its lease lasts, so it lasts six beats only.
     #[must_use]
     pub fn shared(self) -> Self {
-        Self { heartbeat: Duration::from_secs(1), shared: true, ..self }
+        Self { lease: Duration::from_secs(6), heartbeat: Duration::from_secs(1), shared: true, ..self }
     }
+}
+
+/// How a turn stands, as far as this process can know.
+pub(super) enum Standing {
+    /// It has ended.
+    Ended(Settled),
+    /// It runs here.
+    Here,
+    /// It waits, or runs on another instance; what is stored of it.
+    Elsewhere(Box<TurnView>),
 }
 
 /// Runs turns.
@@ -188,6 +202,7 @@ impl Engine {
                 self.registry.stop(turn, Stop::Cancelled);
             }
             Notice::Room { room, .. } => self.hints.tell(room),
+            Notice::User(user) => self.ports.identities.forget_user(user),
             // A lost cancel is found by the next beat.
             Notice::Missed => self.hints.tell_all(),
         });
@@ -281,24 +296,46 @@ impl Engine {
         }
     }
 
-    /// The end of a turn, if it has one. Otherwise returns when there may be news: the turn was
-    /// begun, ended or handed over here, or it is time to look again what another instance does.
+    /// The end of a turn, if it has one. Otherwise returns when there may be news: see [`Engine::news`].
     pub(super) async fn look(&self, watch: &mut Watch) -> Result<Option<Settled>, Fault> {
+        match self.standing(watch).await? {
+            Standing::Ended(settled) => Ok(Some(settled)),
+            going => {
+                self.news(watch, &going).await;
+                Ok(None)
+            }
+        }
+    }
+
+    /// How a turn stands now.
+    ///
+    /// # Errors
+    /// `DRAINING` when it runs elsewhere and this server stops, or when the store is away.
+    pub(super) async fn standing(&self, watch: &Watch) -> Result<Standing, Fault> {
         let known = watch.settled.borrow().clone();
         if let Some(known) = known {
-            return Ok(Some(known.as_ref().clone()));
+            return Ok(Standing::Ended(known.as_ref().clone()));
         }
         // A turn of this process settles through the registry; the store tells of all others.
-        let elsewhere = !self.registry.is_running(watch.turn);
-        if elsewhere {
-            let ended = self.stored_end(watch.turn).await?;
-            if ended.is_some() {
-                return Ok(ended);
-            }
-            if self.is_draining() {
-                return Err(Fault::new(&codes::DRAINING).retry_after(Duration::from_secs(1)));
-            }
+        if self.registry.is_running(watch.turn) {
+            return Ok(Standing::Here);
         }
+        match self.ports.store.find(watch.turn).await? {
+            None => Ok(Standing::Ended(Settled::Gone)),
+            Some(view) if view.turn.status.is_terminal() => {
+                Ok(Standing::Ended(Settled::Ended { view: Box::new(view), version: None }))
+            }
+            Some(_) if self.is_draining() => {
+                Err(Fault::new(&codes::DRAINING).retry_after(Duration::from_secs(1)))
+            }
+            Some(view) => Ok(Standing::Elsewhere(Box::new(view))),
+        }
+    }
+
+    /// Returns when there may be news: the turn was begun, ended or handed over here, or it is time to look again
+    /// what another instance does.
+    pub(super) async fn news(&self, watch: &mut Watch, standing: &Standing) {
+        let elsewhere = matches!(standing, Standing::Elsewhere(_));
         let forgotten = tokio::select! {
             changed = watch.settled.changed() => changed.is_err(),
             () = self.ports.clock.sleep(ASK_STORE_EVERY), if elsewhere => false,
@@ -306,17 +343,6 @@ impl Engine {
         if forgotten {
             *watch = self.watch(watch.turn);
         }
-        Ok(None)
-    }
-
-    async fn stored_end(&self, turn: TurnId) -> Result<Option<Settled>, StoreError> {
-        Ok(match self.ports.store.find(turn).await? {
-            None => Some(Settled::Gone),
-            Some(view) if view.turn.status.is_terminal() => {
-                Some(Settled::Ended { view: Box::new(view), version: None })
-            }
-            Some(_) => None,
-        })
     }
 
     /// Stops a turn and answers how it stands: cancelled, or however it had ended before.

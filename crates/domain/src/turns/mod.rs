@@ -3,6 +3,7 @@
 mod aside;
 mod away;
 mod engine;
+mod follower;
 mod model;
 mod options;
 pub mod ports;

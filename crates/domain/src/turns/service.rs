@@ -1,6 +1,6 @@
 //! The use cases of turns: look, wait, follow, cancel.
 
-use super::away::STORE_PAUSE;
+use super::follower::{Follower, UNCOUNTED, stored_bytes, stored_place};
 use super::ports::StreamBuffer;
 use super::{Engine, Settled, TurnEvent, TurnEventId, TurnStatus, TurnView};
 use crate::access::{Authorized, Read, Write};
@@ -10,16 +10,11 @@ use crate::rooms::Room;
 use crate::turns::ports::TurnStore;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A stream of another instance that says nothing for so long: perhaps the turn has ended, and the news was lost.
-const SILENCE: Duration = Duration::from_secs(2);
 /// A turn that has ended is told by its stream for so long; whoever comes later asks for the turn.
 const TOLD: Duration = Duration::from_mins(10);
-/// The number of the end where nobody knows how many deltas came before it: more than any turn has.
-const UNCOUNTED: u64 = 1 << 40;
 
 /// The use cases of turns.
 #[derive(Clone)]
@@ -84,6 +79,9 @@ impl Turns {
         let Some(view) = self.store.find(turn).await? else { return Ok(true) };
         if !view.turn.status.is_terminal() {
             return Ok(false);
+        }
+        if after.is_some_and(|after| is_end_of_stored(&view, after)) {
+            return Ok(true);
         }
         let Some(held) = self.buffer.read(turn, u64::MAX).await else {
             return Ok(!self.is_told_by_the_store(&view, after));
@@ -165,9 +163,7 @@ impl Turns {
         if self.store.find(turn).await?.is_none() {
             return Err(Fault::new(&codes::TURN_NOT_FOUND));
         }
-        let have = after.is_none().then_some(0);
-        let follower =
-            Follower { turns: self.clone(), turn, at: after, have, waiting: VecDeque::new(), over: false };
+        let follower = Follower::new(self.clone(), turn, after);
         Ok(stream::unfold(follower, |mut follower| async move {
             let event = follower.next().await?;
             Some((event, follower))
@@ -176,175 +172,8 @@ impl Turns {
     }
 }
 
-/// One reader of a turn's stream.
-struct Follower {
-    turns: Turns,
-    turn: TurnId,
-    /// The last event that the reader has.
-    at: Option<TurnEventId>,
-    /// How many bytes of the text the reader has, where that is known.
-    have: Option<usize>,
-    waiting: VecDeque<TurnEvent>,
-    over: bool,
-}
-
-impl Follower {
-    async fn next(&mut self) -> Option<TurnEvent> {
-        loop {
-            if let Some(event) = self.waiting.pop_front() {
-                return Some(event);
-            }
-            if self.over {
-                return None;
-            }
-            self.look().await;
-        }
-    }
-
-    /// Fills `waiting`, or waits until there may be something to fill it with.
-    async fn look(&mut self) {
-        let n = self.at.map_or(0, |at| at.n);
-        let Some(buffered) = self.turns.buffer.read(self.turn, n).await else {
-            // The turn has not begun, runs elsewhere, or ended long ago.
-            return self.end(None).await;
-        };
-        let other_fence = self.at.is_some_and(|at| at.fence != buffered.fence);
-        let lost = n.saturating_add(1) < buffered.first || n > buffered.last;
-        if other_fence || lost {
-            return self.reset(buffered.fence).await;
-        }
-        for (n, text) in buffered.deltas {
-            let id = TurnEventId { turn: self.turn, fence: buffered.fence, n };
-            self.at = Some(id);
-            self.have = self.have.map(|have| have + text.len());
-            self.waiting.push_back(TurnEvent::Delta { id, text: text.to_string() });
-        }
-        if !self.waiting.is_empty() {
-            return;
-        }
-        if buffered.closed {
-            return self.end(Some(buffered.fence)).await;
-        }
-        let news = self.turns.buffer.changed(self.turn, n);
-        if !self.turns.engine.is_shared() || self.turns.engine.runs(self.turn) {
-            return news.await;
-        }
-        let silent = tokio::select! {
-            () = news => false,
-            () = self.turns.engine.ports.clock.sleep(SILENCE) => true,
-        };
-        if silent && self.has_ended_unheard().await {
-            self.end(Some(buffered.fence)).await;
-        }
-    }
-
-    /// True when the store knows of an end that the stream has not told.
-    async fn has_ended_unheard(&self) -> bool {
-        let found = self.turns.store.find(self.turn).await;
-        found.is_ok_and(|view| view.is_none_or(|view| view.turn.status.is_terminal()))
-    }
-
-    /// The reader's place cannot be found: the text so far instead, when the buffer holds all of it.
-    /// The store may lag behind the buffer, so its text has no place in the numbering; then the
-    /// reader gets the whole text at the end.
-    async fn reset(&mut self, fence: i64) {
-        self.have = None;
-        match self.turns.buffer.read(self.turn, 0).await {
-            Some(whole) if whole.first == 1 && !whole.closed => {
-                let text: String = whole.deltas.iter().map(|(_, text)| text.as_ref()).collect();
-                let id = TurnEventId { turn: self.turn, fence: whole.fence, n: whole.last };
-                self.at = Some(id);
-                self.have = Some(text.len());
-                self.waiting.push_back(TurnEvent::Reset { id, text });
-            }
-            _ => self.end_with_a_reset(fence).await,
-        }
-    }
-
-    /// Nothing more comes from the stream of this fence, or there is none: the end of the turn, unless
-    /// another stream begins before it.
-    async fn end(&mut self, fence: Option<i64>) {
-        match self.end_or_other_stream(fence).await {
-            Ok(None) => {}
-            Ok(Some(Settled::Ended { view, .. })) if fence.is_some() && self.has_all(fence, &view).await => {
-                self.finish(TurnEvent::Done(view));
-            }
-            other => self.finish_with(other).await,
-        }
-    }
-
-    /// The reader's place is lost for good: the end of the turn, unless another stream begins before it.
-    async fn end_with_a_reset(&mut self, fence: i64) {
-        match self.end_or_other_stream(Some(fence)).await {
-            Ok(None) => {}
-            other => self.finish_with(other).await,
-        }
-    }
-
-    /// Waits for the end of the turn. `None` when there is another stream than that of `fence`: the
-    /// turn was begun, or taken up by another instance.
-    async fn end_or_other_stream(&self, fence: Option<i64>) -> Result<Option<Settled>, Fault> {
-        let mut watch = self.turns.engine.watch(self.turn);
-        loop {
-            // Looked at after the watch was taken, so that no beginning is missed.
-            let stream = self.turns.buffer.read(self.turn, u64::MAX).await;
-            if stream.is_some_and(|stream| Some(stream.fence) != fence) {
-                return Ok(None);
-            }
-            let settled = self.turns.engine.look(&mut watch).await?;
-            if settled.is_some() {
-                return Ok(settled);
-            }
-        }
-    }
-
-    /// True when the deltas are the whole text. They are not where a run has died with text that it
-    /// had told and not stored; all texts of one fence begin alike, so the length tells.
-    async fn has_all(&self, fence: Option<i64>, view: &TurnView) -> bool {
-        let have = match self.have {
-            Some(have) => Some(have),
-            None => match self.turns.buffer.read(self.turn, 0).await {
-                Some(whole) if whole.first == 1 => {
-                    Some(whole.deltas.iter().map(|(_, text)| text.len()).sum())
-                }
-                _ => None,
-            },
-        };
-        fence == Some(view.turn.fence) && have.is_none_or(|have| have == view.reply.len())
-    }
-
-    /// The end for a reader who may have another text than the stored one: that one, then the end.
-    async fn finish_with(&mut self, settled: Result<Option<Settled>, Fault>) {
-        match settled {
-            Ok(Some(Settled::Ended { view, .. })) => {
-                if !view.reply.is_empty() || self.have != Some(0) {
-                    // All that is held of this fence is in the text: resumed, none of it may come again.
-                    let held = self.turns.buffer.read(self.turn, u64::MAX).await;
-                    let held = held.filter(|held| held.fence == view.turn.fence);
-                    let n = held.map_or_else(|| self.uncounted(), |held| held.last);
-                    let id = TurnEventId { turn: self.turn, fence: view.turn.fence, n };
-                    self.waiting.push_back(TurnEvent::Reset { id, text: view.reply.clone() });
-                }
-                self.finish(TurnEvent::Done(view));
-            }
-            Ok(_) => self.finish(TurnEvent::Gone),
-            // Not the end: an EventSource that came again now would be refused, and never come back.
-            Err(fault) if *fault.code == codes::STORE_UNAVAILABLE => {
-                self.turns.engine.ports.clock.sleep(STORE_PAUSE).await;
-            }
-            // The reader comes again, and finds another server or a clear error.
-            Err(_) => self.over = true,
-        }
-    }
-
-    /// A place before the end for a reader of a stream that is not held.
-    fn uncounted(&self) -> u64 {
-        let at = self.at.map_or(0, |at| at.n);
-        if self.turns.engine.is_shared() { at.max(UNCOUNTED) } else { at }
-    }
-
-    fn finish(&mut self, event: TurnEvent) {
-        self.waiting.push_back(event);
-        self.over = true;
-    }
+/// True for the end as it is numbered behind text that was told out of the store.
+fn is_end_of_stored(view: &TurnView, after: TurnEventId) -> bool {
+    let end = stored_place(view.reply.len()) + 1;
+    stored_bytes(after.n).is_some() && after.fence == view.turn.fence && after.n == end
 }

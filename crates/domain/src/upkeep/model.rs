@@ -57,8 +57,18 @@ pub enum Taken {
 pub struct Broken {
     /// The rule.
     pub rule: &'static str,
-    /// The number of the room in which it is broken.
-    pub room: i64,
+    /// The number of the room in which it is broken, if it is in one that is there.
+    pub room: Option<i64>,
+    /// Where it is broken, for a person.
+    pub what: String,
+}
+
+impl Broken {
+    /// A rule that is broken in a room.
+    #[must_use]
+    pub fn in_room(rule: &'static str, room: i64) -> Self {
+        Self { rule, room: Some(room), what: format!("room {room}") }
+    }
 }
 
 /// What went with an account.

@@ -14,14 +14,17 @@ use std::time::Duration;
 /// An identity is believed for this long. An open stream looks once a second, so that a session which was
 /// revoked elsewhere ends its streams within five seconds (design §7).
 const BELIEVED: Duration = Duration::from_secs(4);
+/// And for this long where several instances may share a database and no bus.
+const BELIEVED_ALONE: Duration = Duration::from_millis(1500);
 /// At most so many are kept.
 const ENTRIES: u64 = 100_000;
 /// Users share these places. Two in one place forget together, which costs a look at the store.
 const PLACES: usize = 4096;
 
-/// Keeps identities for four seconds.
+/// Keeps identities for four seconds, or less.
 pub struct MemoryIdentities {
     clock: Arc<dyn Clock>,
+    believed: Duration,
     entries: Cache<Credential, Entry>,
     forgotten: Forgotten,
 }
@@ -36,14 +39,25 @@ impl MemoryIdentities {
     /// An empty cache.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self::believing(clock, BELIEVED)
+    }
+
+    /// An empty cache of a process that nobody tells what others revoke: it believes for a shorter time, so that
+    /// streams end in good time all the same.
+    #[must_use]
+    pub fn alone(clock: Arc<dyn Clock>) -> Self {
+        Self::believing(clock, BELIEVED_ALONE)
+    }
+
+    fn believing(clock: Arc<dyn Clock>, believed: Duration) -> Self {
         // The cache goes by the machine's clock and only cleans up; what is believed goes by ours.
-        let entries = Cache::builder().max_capacity(ENTRIES).time_to_live(BELIEVED).build();
-        Self { clock, entries, forgotten: Forgotten::new() }
+        let entries = Cache::builder().max_capacity(ENTRIES).time_to_live(believed).build();
+        Self { clock, believed, entries, forgotten: Forgotten::new() }
     }
 
     fn is_good(&self, entry: &Entry) -> bool {
         let now = self.clock.elapsed();
-        let young = now < entry.put_at.saturating_add(BELIEVED);
+        let young = now < entry.put_at.saturating_add(self.believed);
         let alive = entry.identity.expires_at.is_none_or(|end| end > self.clock.now());
         young && alive && self.forgotten.allows(entry.identity.user.id, entry.put_at)
     }

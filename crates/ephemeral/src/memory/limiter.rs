@@ -2,13 +2,16 @@
 
 mod logins;
 mod registrations;
+mod requests;
 
 use async_trait::async_trait;
 use logins::Logins;
 use maru_domain::accounts::ports::Limiter;
 use maru_domain::clock::Clock;
+use maru_domain::ids::KeyId;
 use registrations::Registrations;
 pub(crate) use registrations::network;
+use requests::Requests;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -25,6 +28,8 @@ pub struct LimiterSettings {
     pub first_wait: Duration,
     /// … up to this.
     pub longest_wait: Duration,
+    /// Requests a minute and API key; 0 for no limit.
+    pub requests_per_key: u32,
 }
 
 impl Default for LimiterSettings {
@@ -34,6 +39,7 @@ impl Default for LimiterSettings {
             free_logins: 10,
             first_wait: Duration::from_secs(1),
             longest_wait: Duration::from_mins(15),
+            requests_per_key: 0,
         }
     }
 }
@@ -43,6 +49,7 @@ pub struct MemoryLimiter {
     clock: Arc<dyn Clock>,
     registrations: Registrations,
     logins: Logins,
+    requests: Requests,
     names: Names,
 }
 
@@ -54,6 +61,7 @@ impl MemoryLimiter {
             clock,
             registrations: Registrations::new(settings.registrations_per_hour),
             logins: Logins::new(settings),
+            requests: Requests::new(settings.requests_per_key),
             names: Names::default(),
         }
     }
@@ -81,6 +89,14 @@ impl Limiter for MemoryLimiter {
 
     async fn login_succeeded(&self, username: String) {
         self.logins.succeeded(self.names.key(username.as_bytes()));
+    }
+
+    fn counts_requests(&self) -> bool {
+        self.requests.are_counted()
+    }
+
+    async fn request(&self, key: KeyId) -> Result<(), Duration> {
+        self.requests.take(key, self.clock.elapsed())
     }
 }
 

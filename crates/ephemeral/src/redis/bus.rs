@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use maru_domain::events::ports::{Bus, Notice};
-use maru_domain::ids::{RoomId, TurnId};
+use maru_domain::ids::{RoomId, TurnId, UserId};
 use redis::aio::{PubSubSink, PubSubStream};
 use std::fmt;
 use std::sync::Arc;
@@ -148,11 +148,12 @@ impl Subscription {
     }
 }
 
-/// `<origin> room <id> <seq>` or `<origin> cancel <turn>`; nothing for what concerns this process alone.
+/// `<origin> room <id> <seq>`, `<origin> cancel <turn>` or `<origin> user <id>`; nothing for what concerns this process alone.
 fn text(origin: Uuid, notice: &Notice) -> Option<String> {
     match notice {
         Notice::Room { room, seq } => Some(format!("{origin} room {} {seq}", room.0)),
         Notice::Cancel(turn) => Some(format!("{origin} cancel {}", turn.0)),
+        Notice::User(user) => Some(format!("{origin} user {}", user.0)),
         Notice::Missed => None,
     }
 }
@@ -166,6 +167,7 @@ fn parsed(origin: Uuid, text: &[u8]) -> Option<Notice> {
     match (words.next()?, words.next()?.parse().ok()?) {
         ("room", room) => Some(Notice::Room { room: RoomId(room), seq: words.next()?.parse().ok()? }),
         ("cancel", turn) => Some(Notice::Cancel(TurnId(turn))),
+        ("user", user) => Some(Notice::User(UserId(user))),
         _ => None,
     }
 }
@@ -180,6 +182,7 @@ mod tests {
         let notices = [
             Notice::Room { room: RoomId(Uuid::from_u128(7)), seq: i64::MAX },
             Notice::Cancel(TurnId(Uuid::from_u128(8))),
+            Notice::User(UserId(Uuid::from_u128(9))),
         ];
         for notice in notices {
             let told = text(other, &notice).unwrap();

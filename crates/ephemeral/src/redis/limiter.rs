@@ -5,12 +5,14 @@ use crate::memory::{LimiterSettings, MemoryLimiter, network};
 use async_trait::async_trait;
 use maru_domain::accounts::ports::Limiter;
 use maru_domain::clock::Clock;
+use maru_domain::ids::KeyId;
 use redis::Script;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 /// A name without a failure for this long begins anew.
 const REMEMBERED: Duration = Duration::from_hours(24);
@@ -22,6 +24,7 @@ static LOGIN_FAILED: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("limiter/login_failed.lua")));
 static REGISTRATION: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("limiter/registration.lua")));
+static REQUEST: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("limiter/request.lua")));
 
 /// Counts the attempts that reach any instance. What reaches this one is counted in its own memory too, and that
 /// decides while Redis is away: guessing is never free.
@@ -119,5 +122,16 @@ impl Limiter for RedisLimiter {
         });
         forgotten.await;
         self.here.login_succeeded(username).await;
+    }
+
+    fn counts_requests(&self) -> bool {
+        self.here.counts_requests()
+    }
+
+    async fn request(&self, key: KeyId) -> Result<(), Duration> {
+        let numbers = [u64::from(self.settings.requests_per_key), millis(MINUTE)];
+        let wait = self.count(&REQUEST, "requests", &key.to_string(), &numbers).await;
+        let here = self.here.request(key).await;
+        wait.map_or(here, allowed)
     }
 }

@@ -21,6 +21,15 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+/// The settings of the limiters under test.
+#[cfg(test)]
+fn limits() -> LimiterSettings {
+    LimiterSettings {
+        requests_per_key: maru_testkit::contracts::limiter::REQUESTS,
+        ..LimiterSettings::default()
+    }
+}
+
 mod memory_bus {
     use super::*;
     maru_testkit::bus_contract!(async || MemoryBus::new());
@@ -28,10 +37,7 @@ mod memory_bus {
 
 mod memory_limiter {
     use super::*;
-    maru_testkit::limiter_contract!(async |clock: Arc<HandClock>| MemoryLimiter::new(
-        clock,
-        LimiterSettings::default()
-    ));
+    maru_testkit::limiter_contract!(async |clock: Arc<HandClock>| MemoryLimiter::new(clock, limits()));
 }
 
 mod memory_streams {
@@ -67,7 +73,7 @@ mod redis_limiter {
     maru_testkit::limiter_contract!(async |clock: Arc<HandClock>| RedisLimiter::new(
         redis(),
         clock,
-        LimiterSettings::default()
+        limits()
     ));
 }
 

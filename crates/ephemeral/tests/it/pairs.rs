@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use maru_domain::accounts::ports::Limiter;
 use maru_domain::events::ports::{Bus, Notice};
-use maru_domain::ids::TurnId;
+use maru_domain::ids::{KeyId, TurnId};
 use maru_domain::pages::PageCache;
 use maru_domain::turns::ports::{Buffered, StreamBuffer};
-use maru_ephemeral::memory::{LimiterSettings, StreamLimits};
+use maru_ephemeral::memory::StreamLimits;
 use maru_ephemeral::redis::{RedisBus, RedisLimiter, RedisPages, RedisStreams};
 use maru_testkit::contracts::hand_clock::HandClock;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub fn bus() -> Pair<RedisBus> {
 }
 
 pub fn limiter(clock: &Arc<HandClock>) -> Pair<RedisLimiter> {
-    Pair::of(|prefix| RedisLimiter::new(redis_of(prefix), clock.clone(), LimiterSettings::default()))
+    Pair::of(|prefix| RedisLimiter::new(redis_of(prefix), clock.clone(), super::limits()))
 }
 
 pub fn streams(clock: &Arc<HandClock>) -> Pair<RedisStreams> {
@@ -104,6 +104,14 @@ impl Limiter for Pair<RedisLimiter> {
 
     async fn login_succeeded(&self, username: String) {
         self.either().login_succeeded(username).await;
+    }
+
+    fn counts_requests(&self) -> bool {
+        self.one.counts_requests()
+    }
+
+    async fn request(&self, key: KeyId) -> Result<(), Duration> {
+        self.either().request(key).await
     }
 }
 

@@ -3,12 +3,13 @@
 use futures_util::StreamExt;
 use maru_domain::accounts::ports::Limiter;
 use maru_domain::events::ports::{Bus, Notice};
-use maru_domain::ids::TurnId;
+use maru_domain::ids::{KeyId, TurnId};
 use maru_domain::pages::PageCache;
 use maru_domain::turns::ports::StreamBuffer;
-use maru_ephemeral::memory::{LimiterSettings, StreamLimits};
+use maru_ephemeral::memory::StreamLimits;
 use maru_ephemeral::redis::{Redis, RedisBus, RedisLimiter, RedisPages, RedisSettings, RedisStreams};
 use maru_testkit::contracts::hand_clock::HandClock;
+use maru_testkit::contracts::limiter::REQUESTS;
 use maru_testkit::fakes::TaskSpawner;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -43,7 +44,7 @@ async fn everything_goes_on(url: &str) {
     pages.put("page".to_owned(), Arc::from(*b"a page")).await;
     assert_eq!(pages.get("page".to_owned()).await.as_deref(), Some(&b"a page"[..]));
 
-    let limiter = RedisLimiter::new(Arc::clone(&redis), clock.clone(), LimiterSettings::default());
+    let limiter = RedisLimiter::new(Arc::clone(&redis), clock.clone(), super::limits());
     for _ in 0..10 {
         assert_eq!(limiter.login("ann".to_owned()).await, Ok(()));
         limiter.login_failed("ann".to_owned()).await;
@@ -53,6 +54,12 @@ async fn everything_goes_on(url: &str) {
         assert_eq!(limiter.registration("192.0.2.1".to_owned()).await, Ok(()));
     }
     assert!(limiter.registration("192.0.2.1".to_owned()).await.is_err());
+
+    let key = KeyId(Uuid::from_u128(1));
+    for _ in 0..REQUESTS {
+        assert_eq!(limiter.request(key).await, Ok(()));
+    }
+    assert_eq!(limiter.request(key).await, Err(Duration::from_secs(60)), "counted here");
 
     let bus = RedisBus::new(Arc::clone(&redis), Uuid::from_u128(1));
     let mut heard = bus.listen();

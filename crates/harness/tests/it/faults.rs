@@ -2,6 +2,7 @@
 //! acknowledged is lost or doubled, what cannot be done is refused in time, and nobody has to restart maru.
 
 mod commit;
+mod one_order;
 mod outage;
 mod postgres;
 mod redis;

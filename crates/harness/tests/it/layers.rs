@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What each of our crates may depend on among our crates, tests aside.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("maru-domain", &[]),
     ("maru-store", &["maru-domain"]),
     ("maru-ephemeral", &["maru-domain"]),
     ("maru-llm", &["maru-domain", "maru-local"]),
     ("maru-local", &[]),
     ("maru-auth", &["maru-domain"]),
-    ("maru-app", &["maru-domain", "maru-store", "maru-ephemeral", "maru-llm", "maru-auth"]),
+    ("maru-telemetry", &[]),
+    ("maru-app", &["maru-domain", "maru-store", "maru-ephemeral", "maru-llm", "maru-auth", "maru-telemetry"]),
     ("maru-cli", &["maru-app", "maru-domain"]),
     ("maru-testkit", &["maru-domain"]),
     (

@@ -9,3 +9,4 @@ mod probes;
 mod refused_starts;
 mod stopping;
 mod store_away;
+mod traces;

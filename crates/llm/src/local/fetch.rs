@@ -43,7 +43,7 @@ pub(super) async fn fetch(
 ) -> Result<String, PullError> {
     let mut tried = Vec::new();
     if let Some(from) = from {
-        let from = if from.is_dir() { from.join(entry.file) } else { from.to_owned() };
+        let from = if from.is_dir() { within(entry, from, path) } else { from.to_owned() };
         let source = from.display().to_string();
         progress.asks(&source);
         match copied(entry, &from, path, progress) {
@@ -69,6 +69,12 @@ pub(super) async fn fetch(
         }
     }
     Err(PullError::Nowhere { name: entry.name, tried })
+}
+
+/// A model's file in a folder, by the name that the hub gives it or by ours.
+fn within(entry: &Entry, folder: &Path, path: &Path) -> PathBuf {
+    let ours = path.file_name().map(|name| folder.join(name)).filter(|ours| ours.is_file());
+    ours.unwrap_or_else(|| folder.join(entry.file))
 }
 
 fn copied(entry: &Entry, from: &Path, path: &Path, progress: &dyn Progress) -> Result<(), String> {

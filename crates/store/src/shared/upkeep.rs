@@ -9,7 +9,6 @@ use crate::types::{DbId, DbJson, DbTime};
 use async_trait::async_trait;
 use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
@@ -32,71 +31,6 @@ macro_rules! idle {
                     .filter(super::fragments::Unfinished),
             )))
     };
-}
-
-/// Rules that no constraint can keep, each with a query for the rooms that break it.
-const RULES: [(&str, &str); 9] = [
-    (
-        "the numbers of a room's events go from 1 to its last_seq without a gap",
-        "SELECT r.number FROM rooms r LEFT JOIN \
-         (SELECT room_id, count(*) AS n, max(seq) AS top, min(seq) AS low FROM room_events GROUP BY room_id) e \
-         ON e.room_id = r.id WHERE COALESCE(e.n, 0) <> r.last_seq OR COALESCE(e.top, 0) <> r.last_seq \
-         OR COALESCE(e.low, 1) <> 1",
-    ),
-    (
-        "a room's message_count is the number of messages that can be read in it",
-        "SELECT r.number FROM rooms r LEFT JOIN \
-         (SELECT room_id, count(*) AS n FROM messages WHERE deleted_at IS NULL GROUP BY room_id) m \
-         ON m.room_id = r.id WHERE COALESCE(m.n, 0) <> r.message_count",
-    ),
-    (
-        "no message has a number beyond its room's last_message_seq",
-        "SELECT DISTINCT r.number FROM rooms r JOIN messages m ON m.room_id = r.id WHERE m.seq > r.last_message_seq",
-    ),
-    (
-        "messages are numbered in the order in which they were stored",
-        "SELECT DISTINCT r.number FROM rooms r JOIN \
-         (SELECT room_id, seq, lag(seq) OVER (PARTITION BY room_id ORDER BY number) AS before FROM messages) m \
-         ON m.room_id = r.id WHERE m.before > m.seq",
-    ),
-    (
-        "a turn that has not ended has its message and its reply",
-        "SELECT DISTINCT r.number FROM rooms r JOIN turns t ON t.room_id = r.id \
-         WHERE t.status IN ('pending', 'streaming') AND (\
-         NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = t.message_id AND m.room_id = t.room_id) OR \
-         NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = t.reply_id AND m.room_id = t.room_id))",
-    ),
-    (
-        "a reply stands as its turn does",
-        "SELECT DISTINCT r.number FROM rooms r JOIN turns t ON t.room_id = r.id JOIN messages m ON m.id = t.reply_id \
-         WHERE m.status <> t.status AND m.deleted_at IS NULL",
-    ),
-    (
-        "a message that waits for a model has a turn that does",
-        "SELECT DISTINCT r.number FROM rooms r JOIN messages m ON m.room_id = r.id \
-         WHERE m.status IN ('pending', 'streaming') AND m.deleted_at IS NULL AND NOT EXISTS \
-         (SELECT 1 FROM turns t WHERE t.id = m.turn_id AND t.status IN ('pending', 'streaming'))",
-    ),
-    (
-        "a turn ends once",
-        "SELECT DISTINCT r.number FROM rooms r JOIN \
-         (SELECT room_id FROM room_events WHERE kind = 'turn.done' GROUP BY room_id, subject HAVING count(*) > 1) e \
-         ON e.room_id = r.id",
-    ),
-    (
-        "a turn that has ended is nobody's to run",
-        "SELECT DISTINCT r.number FROM rooms r JOIN turns t ON t.room_id = r.id \
-         WHERE t.status NOT IN ('pending', 'streaming') AND (t.lease_owner IS NOT NULL OR t.finished_at IS NULL)",
-    ),
-];
-
-/// How many rooms are named for each rule.
-const NAMED: i64 = 20;
-
-#[derive(QueryableByName)]
-struct Numbered {
-    #[diesel(sql_type = BigInt)]
-    number: i64,
 }
 
 async fn insert_said(
@@ -220,13 +154,7 @@ impl UpkeepStore for Store {
         self.snapshot(|conn| {
             Box::pin(async move {
                 conn.batch_execute(UNHURRIED).await?;
-                let mut broken = Vec::new();
-                for (rule, query) in RULES {
-                    let query = format!("{query} ORDER BY 1 LIMIT {NAMED}");
-                    let rooms: Vec<Numbered> = diesel::sql_query(query).load(conn).await?;
-                    broken.extend(rooms.into_iter().map(|room| Broken { rule, room: room.number }));
-                }
-                Ok(broken)
+                super::rules::broken(conn).await
             })
         })
         .await

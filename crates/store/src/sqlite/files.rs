@@ -120,11 +120,18 @@ pub fn backup(path: &Path, to: &Path) -> Result<Kept, OpenError> {
     if !path.exists() {
         return Err(refused(format!("{} is not there; there is nothing to back up", path.display())));
     }
+    if to.is_dir() {
+        return Err(refused(format!("{} is a directory; name a file in it", to.display())));
+    }
     if to.exists() {
         return Err(refused(format!("{} is there already; name another file", to.display())));
     }
-    if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(OpenError::store)?;
+    // None is made: a disk that is not mounted must not become a folder on this one.
+    if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        return Err(refused(format!(
+            "there is no directory {}; make it, or name another place for the backup",
+            folder.display()
+        )));
     }
     let part = beside(to, ".part");
     discard(&part);

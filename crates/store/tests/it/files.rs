@@ -61,6 +61,7 @@ async fn a_backup_that_is_made_while_others_write_is_one_instant_of_them() {
             }
         });
     }
+    std::fs::create_dir(dir.path().join("kept")).unwrap();
     let mut before = 0;
     for number in 0..3 {
         // What was acknowledged before the backup began is in it.

@@ -9,6 +9,8 @@ mod open;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod sqlite;
 #[cfg(test)]
 mod transfer;

@@ -1,10 +1,12 @@
-//! The contract of [`Limiter`], with the figures of contract §0.9.
+//! The contract of [`Limiter`], with the figures of contract §0.9 and [`REQUESTS`] requests a minute and key.
 
 use super::hand_clock::HandClock;
 use maru_domain::accounts::ports::Limiter;
+use maru_domain::ids::KeyId;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 /// Names the limiter's tests for `async |clock: Arc<HandClock>| -> impl Limiter`.
 #[macro_export]
@@ -24,10 +26,15 @@ macro_rules! limiter_contract {
             one_guess_for_one_wait,
             a_try_without_an_outcome_holds_the_name_for_a_moment,
             names_of_any_shape_are_counted,
+            so_many_requests_a_minute_and_key,
+            requests_at_the_same_time_all_count,
         );
     };
 }
 
+/// Requests that a key may make a minute, in these tests.
+pub const REQUESTS: u32 = 5;
+const MINUTE: Duration = Duration::from_mins(1);
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
 const LONGEST: Duration = Duration::from_mins(15);
@@ -242,4 +249,43 @@ pub async fn names_of_any_shape_are_counted<L: Limiter>(new: impl AsyncFnOnce(Ar
     for address in ["", "::1", "not an address\r\n"] {
         assert_eq!(register(&limiter, address).await, Ok(()));
     }
+}
+
+/// Five, then none until the minute is over that began with the first; another key has its own.
+pub async fn so_many_requests_a_minute_and_key<L: Limiter>(new: impl AsyncFnOnce(Arc<HandClock>) -> L) {
+    let clock = HandClock::new();
+    let limiter = new(Arc::clone(&clock)).await;
+    assert!(limiter.counts_requests());
+    let [one, other] = [1, 2].map(|n| KeyId(Uuid::from_u128(n)));
+    for _ in 0..REQUESTS {
+        assert_eq!(limiter.request(one).await, Ok(()));
+        clock.advance(SECOND);
+    }
+    let left = MINUTE - SECOND * REQUESTS;
+    // A request that is refused takes nothing, and does not make the wait longer.
+    for _ in 0..3 {
+        assert_eq!(limiter.request(one).await, Err(left));
+    }
+    assert_eq!(limiter.request(other).await, Ok(()));
+    clock.advance(left - SECOND);
+    assert_eq!(limiter.request(one).await, Err(SECOND));
+    clock.advance(SECOND);
+    for _ in 0..REQUESTS {
+        assert_eq!(limiter.request(one).await, Ok(()));
+    }
+    assert_eq!(limiter.request(one).await, Err(MINUTE));
+}
+
+/// Nobody gets one more by asking twice at once.
+pub async fn requests_at_the_same_time_all_count<L: Limiter + 'static>(
+    new: impl AsyncFnOnce(Arc<HandClock>) -> L,
+) {
+    let limiter = Arc::new(new(HandClock::new()).await);
+    let mut tasks = JoinSet::new();
+    for _ in 0..40 {
+        let limiter = Arc::clone(&limiter);
+        tasks.spawn(async move { limiter.request(KeyId(Uuid::from_u128(7))).await.is_ok() });
+    }
+    let taken = tasks.join_all().await.into_iter().filter(|taken| *taken).count();
+    assert_eq!(taken, 5);
 }

@@ -27,6 +27,13 @@ pub(super) fn postgres_bin() -> Result<PathBuf, ThrowawayError> {
     on_path(complete).ok_or(ThrowawayError::Missing)
 }
 
+/// A `PATH` on which PostgreSQL's own programs come first.
+pub(super) fn path() -> std::ffi::OsString {
+    let bin = postgres_bin().ok().into_iter();
+    let usual = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(bin.chain(std::env::split_paths(&usual))).unwrap_or(usual)
+}
+
 /// `psql` alone, enough for a server that runs elsewhere.
 pub(super) fn psql() -> Result<PathBuf, ThrowawayError> {
     postgres_bin()

@@ -29,7 +29,7 @@ impl Caller {
         let key = key(request).map_err(Fault::from)?;
         let state = request.app_data::<web::Data<State>>();
         let state = state.ok_or_else(|| Fault::new(&codes::INTERNAL))?;
-        let identity = state.services.accounts.recognise(key).await?;
+        let identity = state.services.accounts.admit(key).await?;
         Ok(Self { identity, key: key.to_owned() })
     }
 

@@ -3,7 +3,7 @@
 
 use crate::http::answer::status_of;
 use crate::http::contracts::Contract;
-use crate::http::routes::{Policy, table};
+use crate::http::routes::{Entry, Policy, table};
 use actix_web::http::Method;
 use maru_domain::error::{Code, codes};
 use std::collections::BTreeMap;
@@ -17,7 +17,11 @@ pub struct Refusals;
 impl Modify for Refusals {
     fn modify(&self, document: &mut OpenApi) {
         for entry in table() {
-            if entry.contract != Contract::Native || !entry.path.starts_with("/v1/") {
+            if entry.contract != Contract::Native {
+                say_throttled(document, &entry);
+                continue;
+            }
+            if !entry.path.starts_with("/v1/") {
                 continue;
             }
             let Some(item) = document.paths.paths.get_mut(entry.path) else { continue };
@@ -31,6 +35,20 @@ impl Modify for Refusals {
                 operation.responses.responses.insert(status.to_string(), response.build().into());
             }
         }
+    }
+}
+
+/// Whoever shows a key may have shown it too often, whichever contract is asked.
+fn say_throttled(document: &mut OpenApi, entry: &Entry) {
+    if entry.policy == Policy::Open {
+        return;
+    }
+    for path in [entry.path.to_owned(), format!("{}/", entry.path)] {
+        let item = document.paths.paths.get_mut(&path);
+        let Some(operation) = item.and_then(|item| operation(item, &entry.verb)) else { continue };
+        let said = || ResponseBuilder::new().description("Too many requests with this key; see Retry-After.");
+        let responses = &mut operation.responses.responses;
+        responses.entry("429".to_owned()).or_insert_with(|| said().build().into());
     }
 }
 
@@ -62,6 +80,7 @@ fn codes_of(verb: &Method, path: &str, policy: Policy, body: bool) -> Vec<&'stat
         vec![&codes::STORE_UNAVAILABLE, &codes::OVERLOADED, &codes::ADDRESS_TOO_LONG, &codes::INTERNAL];
     if policy != Policy::Open {
         found.extend([&codes::NOT_AUTHENTICATED, &codes::INVALID_TOKEN, &codes::ACCOUNT_INACTIVE]);
+        found.push(&codes::TOO_MANY_REQUESTS);
     }
     if *verb == Method::POST {
         found.extend([&codes::INVALID_IDEMPOTENCY_KEY, &codes::IDEMPOTENCY_KEY_REUSED]);

@@ -1,29 +1,39 @@
 //! What `maru room export` has written: a line for the room, then one for each message.
 
-use super::shape::{Item, clean, short, text, time};
+use super::shape::{Item, Left, clean, short, text, time};
 use maru_domain::messages::{MessageStatus, Role};
 use maru_domain::upkeep::{ForeignMessage, ForeignRoom};
 use serde_json::{Map, Value};
 
-/// The rooms of a file.
-pub fn conversations(lines: &[Value]) -> Vec<Item> {
+/// The rooms of a file, out of its lines with their numbers.
+pub fn conversations(lines: Vec<(usize, serde_json::Result<Value>)>) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
-    for line in lines {
-        if line["type"] == "room" {
+    for (number, line) in lines {
+        if let Ok(line) = &line
+            && line["type"] == "room"
+        {
             let name = short(&text(&line["name"]));
             let label = if name.is_empty() { text(&line["id"]) } else { name.clone() };
-            items.push(Item { name: label, room: room(line, &name), left_out: 0 });
+            items.push(Item { name: label, room: room(line, &name), left: Left::default() });
             continue;
         }
         let Some(item) = items.last_mut() else { continue };
-        match message(line) {
+        let told = match &line {
+            Ok(line) => message(line).map_err(|wrong| format!("line {number}: {wrong}")),
+            Err(error) => {
+                Err(format!("line {number} is no JSON ({error}): the file is damaged or was cut off"))
+            }
+        };
+        match told {
             Ok(Some(message)) => {
                 if let Ok(room) = &mut item.room {
                     room.said.push(message);
                 }
             }
-            Ok(None) => item.left_out += 1,
-            Err(wrong) => item.room = Err(wrong),
+            Ok(None) => item.left.empty += 1,
+            // What was wrong first is told.
+            Err(wrong) if item.room.is_ok() => item.room = Err(wrong),
+            Err(_) => {}
         }
     }
     items

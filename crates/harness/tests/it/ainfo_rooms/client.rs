@@ -115,6 +115,24 @@ impl Socket {
         }
     }
 
+    /// One of a server that may not be there.
+    pub async fn open(address: &str) -> Option<Self> {
+        let connected = tokio::time::timeout(NOT_HANGING, connect_async(address)).await.ok()?;
+        connected.ok().map(|(stream, _)| Self { stream })
+    }
+
+    /// As [`Self::ask`], where the connection may be gone.
+    pub async fn try_ask(&mut self, text: &str) -> Option<()> {
+        let frame = json!({ "message": text, "is_report": false }).to_string();
+        self.stream.send(Message::text(frame)).await.ok()
+    }
+
+    /// The next frame; `None` when there is no connection any more, or nothing comes over it.
+    pub async fn try_frame(&mut self) -> Option<Message> {
+        let next = tokio::time::timeout(NOT_HANGING, self.stream.next()).await.ok()?;
+        next.and_then(Result::ok)
+    }
+
     pub async fn send(&mut self, message: Message) {
         self.stream.send(message).await.expect("the server listens");
     }

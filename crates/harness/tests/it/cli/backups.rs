@@ -2,8 +2,10 @@
 
 use super::{json, refused, run};
 use crate::support::{Backend, Site, maru};
-use maru_testkit::throwaway::{Postgres, sqlite_dir};
+use maru_testkit::throwaway::{Postgres, postgres_path, sqlite_dir};
 use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_beside_a_server_can_be_served() {
@@ -18,12 +20,16 @@ async fn a_backup_beside_a_server_can_be_served() {
     assert!(kept.err.is_empty(), "no bar where nobody looks: {kept}");
     user.say("what is not").await.has_status(200);
     refused(&site, &["backup", "kept.db"], "", "is there already");
+    let gone = site.server.home().join("not-mounted");
+    refused(&site, &["backup", "not-mounted/kept.db"], "", "there is no directory not-mounted");
+    assert!(!gone.exists(), "a disk that is not mounted must not become a folder");
+    refused(&site, &["backup", "."], "", "is a directory; name a file in it");
     // Under a running server nothing is put back.
     refused(&site, &["restore", "kept.db", "--overwrite"], "", "stop it first");
     refused(&site, &["restore", "kept.db"], "", "stop it first");
     let text = run(&site, &["backup"], "");
     let name = text.ok().out.split(' ').next().expect("a name").to_owned();
-    assert!(name.starts_with("maru-") && text.out.contains("1 users, 1 rooms and 4 messages"), "{text}");
+    assert!(name.starts_with("maru-") && text.out.contains("1 user, 1 room and 4 messages"), "{text}");
     assert!(site.server.home().join(&name).exists(), "{name}");
     // Put back under another name, it is served with the same accounts.
     let home = site.server.home();
@@ -99,6 +105,24 @@ async fn a_database_moves_to_postgres_and_back() {
         let said = maru(dir, &["room", "messages", "1", "--json", "--store", store], "").ok().json();
         assert_eq!(said[0]["content"], "what moves");
     }
-    let told = maru(dir, &["backup", "--store", &database.url], "");
+    // What is said in place of a backup works when it is pasted.
+    let told = maru(dir, &["backup", "it's kept.db", "--store", &database.url], "");
     told.failed(1, "pg_dump");
+    let dump = pasted(dir, &told.err);
+    assert!(dump.starts_with("pg_dump ") && dir.join("it's kept.dump").is_file(), "{dump}");
+    database.sql("DELETE FROM messages").await.expect("deleted");
+    let told = maru(dir, &["restore", "it's kept.dump", "--store", &database.url], "");
+    told.failed(1, "pg_restore");
+    pasted(dir, &told.err);
+    let said = maru(dir, &["room", "messages", "1", "--json", "--store", &database.url], "").ok().json();
+    assert_eq!(said[0]["content"], "what moves");
+}
+
+/// Runs the first command line that is quoted in a message, as a person would who pastes it.
+fn pasted(dir: &Path, message: &str) -> String {
+    let line = message.split('`').nth(1).expect("a command line").to_owned();
+    let done = Command::new("sh").args(["-c", &line]).current_dir(dir).env("PATH", postgres_path()).output();
+    let done = done.expect("a shell");
+    assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+    line
 }

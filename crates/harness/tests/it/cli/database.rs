@@ -79,9 +79,19 @@ mod alone {
         assert!(pending.as_array().is_some_and(|pending| pending.len() >= 3), "{status}");
         run(&["migrate", "--status"]).failed(1, "");
         for command in [&["user", "list"][..], &["user", "create", "x"], &["key", "list", "x"]] {
-            run(command).failed(1, "run `maru migrate` first");
+            let says = if backend == Backend::Sqlite {
+                "there is no database at"
+            } else {
+                "run `maru migrate` first"
+            };
+            run(command).failed(1, says);
         }
-        run(&["doctor"]).ok();
+        let examined = run(&["doctor", "--json"]).ok().json();
+        assert_eq!(
+            verdict(&examined, "database"),
+            "careful",
+            "a name that is mistyped looks like a first start"
+        );
         assert!(!file.exists(), "looking makes no database");
         assert_eq!(run(&["migrate", "--json"]).ok().json()["applied"], pending);
         assert_eq!(run(&["migrate", "--json"]).ok().json()["applied"], json!([]));
@@ -133,9 +143,10 @@ async fn the_doctor_tells_careful_from_failing() {
     std::fs::write(here.join("notes.txt"), "no database, whatever its name says ".repeat(200))
         .expect("a file");
     // Does not work: the exit code says so, and the other checks are still made.
-    let fails: [Failing; 4] = [
+    let fails: [Failing; 5] = [
         ("database", &["--store", "postgres://me:canary@127.0.0.1:9/maru?sslmode=disable"], &[]),
         ("database", &["--store", "sqlite:notes.txt"], &[]),
+        ("database", &["--store", "sqlite:notes.txt/new.db"], &[]),
         ("model", &[], &[("MARU__LLM__MODEL", "nobody/model")]),
         (
             "model",

@@ -11,7 +11,7 @@ fn config_shows_what_is_in_effect() {
     let here = dir.path();
     let shown = maru(here, &["config", "--json"], "").ok().json();
     let sections: Vec<&String> = shown.as_object().expect("sections").keys().collect();
-    assert_eq!(sections, ["server", "store", "redis", "llm", "auth", "limits", "time", "log"]);
+    assert_eq!(sections, ["server", "store", "redis", "llm", "auth", "limits", "time", "log", "telemetry"]);
     assert_eq!(
         (&shown["server"]["bind"], &shown["auth"]["token_ttl"], &shown["time"]["token_chats_zone"]),
         (&json!("127.0.0.1:8080"), &json!("30days"), &json!("Asia/Karachi"))
@@ -130,6 +130,31 @@ fn json_is_alone_on_stdout() {
         assert!(ran.code == Some(2) && ran.out.is_empty() && told.len() == 2, "{ran}");
         assert!(told.iter().all(|line| line["error"].is_string()), "{ran}");
     }
+}
+
+/// A command line that is not understood is told like any other failure.
+#[test]
+fn a_wrong_command_line_is_json_for_scripts() {
+    let dir = sqlite_dir();
+    let wrong: [(&[&str], &str); 6] = [
+        (&["--json", "frobnicate"], "unrecognized subcommand 'frobnicate'"),
+        (&["user", "create", "--json"], "<USERNAME>"),
+        (&["serve", "--json", "--bin", "x"], "--bind"),
+        (&["room", "list", "--limit", "0", "--json"], "--limit"),
+        (&["--json"], "a command is missing"),
+        (&["user", "--json"], "a command is missing"),
+    ];
+    for (arguments, words) in wrong {
+        let ran = maru(dir.path(), arguments, "");
+        let told: Value = serde_json::from_str(&ran.err).unwrap_or_else(|error| panic!("{error}: {ran}"));
+        assert!(ran.code == Some(2) && ran.out.is_empty(), "{ran}");
+        let error = told["error"].as_str().unwrap_or_default();
+        assert!(error.contains(words) && !error.starts_with("error") && !error.contains('\n'), "{ran}");
+    }
+    // For people it stays what it was, and help is no mistake.
+    assert!(maru(dir.path(), &["frobnicate"], "").failed(2, "Usage:").err.lines().count() > 1);
+    assert!(maru(dir.path(), &["--json", "--help"], "").ok().out.contains("Usage:"));
+    assert!(maru(dir.path(), &["--json", "--version"], "").ok().out.starts_with("maru "));
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod shared {
     on_both! {
         conversations_from_elsewhere_become_rooms what_is_exported_can_be_taken_over_again
         what_is_no_export_is_refused_and_adds_nothing only_rooms_that_nobody_uses_go
+        what_does_not_come_along_is_told a_damaged_conversation_is_refused_and_the_others_come
     }
 }
 
@@ -64,6 +65,7 @@ async fn conversations_from_elsewhere_become_rooms(site: &Site) {
         "{done}"
     );
     assert!(report["items"][3]["error"].as_str().is_some_and(|error| error.contains("message 1")), "{done}");
+    assert_eq!(report["items"][0]["left_out"]["empty"], 0, "{done}");
     assert_eq!(report["items"][1]["name"], "two", "what has no name is told by its id");
     // They are rooms like any other: read, and gone on in.
     let rooms = user.get("/v1/rooms").await.has_status(200).json();
@@ -85,6 +87,58 @@ async fn conversations_from_elsewhere_become_rooms(site: &Site) {
     again.failed(1, "");
     assert!(again.out.contains("0 added, 2 known, 1 empty, 1 refused"), "{again}");
     assert_eq!(json(site, &["check"], "").ok().json()["sound"], true);
+}
+
+/// A LibreChat export of every branch: an old answer that was edited last, and a picture.
+fn branched(id: &str) -> Value {
+    json!({"conversationId": id, "title": "pictures", "branches": true, "messages": [
+        {"messageId": "a", "isCreatedByUser": true, "text": "look", "files": [{"type": "image/png"}]},
+        {"messageId": "b", "parentMessageId": "a", "text": "old", "createdAt": "2024-01-09T00:00:00Z"},
+        {"messageId": "c", "parentMessageId": "b", "isCreatedByUser": true, "text": "more"},
+        {"messageId": "d", "parentMessageId": "a", "text": "new", "createdAt": "2024-01-02T00:00:00Z"},
+    ]})
+}
+
+async fn what_does_not_come_along_is_told(site: &Site) {
+    let owner = name("owner");
+    site.user_named(&owner).await;
+    let file = write(site, &branched("x").to_string());
+    let dry = run(site, &["import", &file, "--user", &owner, "--dry-run"], "");
+    let told = "1: good: pictures: 2 messages; left out: 2 in other branches, 1 picture or file";
+    assert!(dry.ok().out.contains(told), "{dry}");
+    let report = json(site, &["import", &file, "--user", &owner], "").ok().json();
+    let left = json!({"other_branches": 2, "tools": 0, "empty": 0, "attachments": 1});
+    assert_eq!(report["items"][0]["left_out"], left);
+    let said = |number: &Value| {
+        let said = json(site, &["room", "messages", &number.to_string()], "").ok().json();
+        said.as_array().expect("a list").iter().map(|one| one["content"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(said(&report["items"][0]["room"]), ["look\n\n[image]", "new"]);
+    // Later the rest is asked for: the room that is there stays, the other branch gets one of its own.
+    let all = json(site, &["import", &file, "--user", &owner, "--all-branches"], "").ok().json();
+    assert_eq!((&all["known"], &all["added"]), (&json!(1), &json!(1)), "{all}");
+    assert_eq!(all["items"][1]["name"], "pictures (branch 2)");
+    assert_eq!(said(&all["items"][1]["room"]), ["look\n\n[image]", "old", "more"]);
+}
+
+async fn a_damaged_conversation_is_refused_and_the_others_come(site: &Site) {
+    let owner = name("owner");
+    let (user, _) = site.user_named(&owner).await;
+    let mut lost = chat("lost", "half of it", &["a", "b"]);
+    lost["mapping"].as_object_mut().expect("an object").shift_remove("n0");
+    let file =
+        write(site, &json!([5, chat("x", "good", &["y"]), {"id": "z", "title": "torn"}, lost]).to_string());
+    let done = json(site, &["import", &file, "--user", &owner], "");
+    let report = done.json();
+    assert_eq!((done.code, &report["added"], &report["empty"]), (Some(1), &json!(1), &json!(0)), "{done}");
+    for (item, name, why) in
+        [(0, "element 1 of the file", "something else"), (2, "torn", "mapping"), (3, "half of it", "n0")]
+    {
+        let item = &report["items"][item];
+        assert_eq!((&item["name"], &item["outcome"]), (&json!(name), &json!("refused")), "{done}");
+        assert!(item["error"].as_str().is_some_and(|error| error.contains(why)), "{done}");
+    }
+    assert_eq!(user.get("/v1/rooms").await.json()["data"].as_array().map(Vec::len), Some(1));
 }
 
 async fn what_is_exported_can_be_taken_over_again(site: &Site) {
@@ -124,9 +178,12 @@ async fn what_is_no_export_is_refused_and_adds_nothing(site: &Site) {
     let owner = name("owner");
     let (user, _) = site.user_named(&owner).await;
     let nobody = name("nobody");
-    for (content, words) in
-        [("", "no JSON"), ("[1, 2]", "none of"), ("{\"a\":", "no JSON"), ("PK\u{3}\u{4}rubbish", "")]
-    {
+    for (content, words) in [
+        ("", "no JSON"),
+        ("[1, 2]", "none of"),
+        ("{\"a\":", "no JSON"),
+        ("PK\u{3}\u{4}rubbish", "the zip is damaged, or was cut off"),
+    ] {
         let file = write(site, content);
         refused(site, &["import", &file, "--user", &owner], "", words);
     }
@@ -150,7 +207,12 @@ async fn only_rooms_that_nobody_uses_go(site: &Site) {
     assert_eq!((&found["deleted"], &found["rooms"]), (&json!(false), &json!([])));
     let gone = json(site, &["retention", "--idle-for", "1h", "--delete"], "").ok().json();
     assert_eq!((&gone["deleted"], &gone["rooms"]), (&json!(true), &json!([])));
-    assert!(run(site, &["retention", "--idle-for", "90d"], "").ok().out.contains("0 rooms with 0 messages"));
+    assert!(
+        run(site, &["retention", "--idle-for", "90d"], "")
+            .ok()
+            .out
+            .contains("0 rooms with 0 messages have been")
+    );
     user.get(&format!("/v1/rooms/{room}")).await.has_status(200);
 }
 
@@ -181,6 +243,12 @@ async fn a_store_that_breaks_its_rules_is_found_out() {
         });
         assert!(told, "{damage}: {checked}");
     }
+    // What only stands where no reference is looked at.
+    site.sql("SET session_replication_role = replica; DELETE FROM users").await;
+    let checked = json(&site, &["check"], "").json();
+    let session = checked["rules"].as_array().expect("a list").iter().find(|broken| broken["room"].is_null());
+    let what = session.and_then(|broken| broken["what"].as_str()).unwrap_or_default();
+    assert!(what.starts_with("session ") && what.len() == "session ".len() + 36, "{checked}");
     let text = run(&site, &["check"], "");
     assert!(text.out.contains("room 1: ") && text.out.contains("maru backup"), "{text}");
 }
@@ -205,7 +273,7 @@ async fn old_rooms_go_when_they_are_told_to() {
     assert!(text.ok().out.contains("nothing was deleted: say --delete"), "{text}");
     user.get(&format!("/v1/rooms/{old}")).await.has_status(200);
     let gone = run(&site, &["retention", "--idle-for", "90d", "--delete"], "");
-    assert!(gone.ok().out.contains("1 rooms with 0 messages are deleted"), "{gone}");
+    assert!(gone.ok().out.contains("1 room with 0 messages is deleted"), "{gone}");
     user.get(&format!("/v1/rooms/{old}")).await.has_status(404);
     user.get(&format!("/v1/rooms/{new}")).await.has_status(200);
 }

@@ -71,6 +71,10 @@ async fn accounts_are_made_listed_and_taken_away(site: &Site) {
 }
 
 async fn bad_input_is_refused_in_words(site: &Site) {
+    let anna = name("anna");
+    refused(site, &["user", "create", &anna], "", "| maru user create NAME");
+    run(site, &["user", "create", &anna], "a long password\n").ok();
+    refused(site, &["user", "password", &anna], "", "| maru user password NAME");
     let (user, nobody) = (name("there"), name("nobody"));
     json(site, &["user", "create", &user], "a long password\n").ok();
     let create = |username: &'static str| vec!["user", "create", username];

@@ -2,6 +2,8 @@
 
 use super::reader::Reader;
 use super::world::{Setup, World};
+use futures_util::future::join_all;
+use maru_domain::turns::TurnEventId;
 use maru_domain::turns::TurnStatus::{Completed, Failed};
 use maru_domain::turns::ports::StreamBuffer;
 use maru_testkit::fakes::{Plan, Step, Trouble};
@@ -126,4 +128,65 @@ async fn a_stream_waits_for_a_store_that_is_away() {
     };
     let (read, ()) = tokio::join!(reader.completes("all"), outage);
     assert_eq!(read.resets, 0);
+}
+
+/// What is stored is told while the turn runs elsewhere, and a reader goes on from any piece of it on any server.
+#[tokio::test]
+async fn a_reader_on_a_server_without_the_stream_is_told_step_by_step() {
+    let world = World::new().await;
+    let owner = world.server_with(Setup { shared: true, ..Setup::named("one") });
+    let far = || Setup { own_streams: true, shared: true, ..Setup::named("two") };
+    let (other, third) = (world.server_with(far()), world.server_with(far()));
+    let turn = owner.ask(world.room().await, "hello").await;
+    let model = world.model.asked().await;
+    let mut reader = Reader::open(&other, turn).await;
+    let (mut told, mut places) = (String::new(), Vec::new());
+    for piece in ["하나 ", "two ", "drei "] {
+        model.say(piece);
+        told += piece;
+        let steps = async {
+            // As often as text is stored, and a little more.
+            for _ in 0..8 {
+                world.clock.settle().await;
+                world.clock.advance(Duration::from_millis(250)).await;
+            }
+        };
+        tokio::join!(reader.has(&told), steps);
+        assert!(reader.at.is_some_and(|at| at.n >= super::reader::STORED));
+        places.push((reader.at, told.clone()));
+    }
+    assert_eq!((reader.deltas.len(), reader.resets), (3, 0));
+    let mut readers = vec![reader];
+    for (at, had) in places.clone() {
+        for server in [&owner, &other, &third] {
+            let mut reader = Reader::at(server, turn, at).await;
+            reader.text.clone_from(&had);
+            readers.push(reader);
+        }
+    }
+    let ends = async {
+        model.say("end");
+        told += "end";
+        model.end();
+        owner.end_of(turn).await;
+        for _ in 0..8 {
+            world.clock.settle().await;
+            world.clock.advance(Duration::from_millis(250)).await;
+        }
+    };
+    let whole = "하나 two drei end";
+    let (readers, ()) =
+        tokio::join!(join_all(readers.into_iter().map(|reader| reader.completes(whole))), ends);
+    assert!(readers.iter().all(|reader| reader.resets == 0), "each goes on where it was");
+    // A place in the middle of a letter is nobody's, and neither is one under another fence.
+    let (at, _) = places[0].clone();
+    let at = at.expect("a place");
+    for wrong in
+        [TurnEventId { n: super::reader::STORED + 1, ..at }, TurnEventId { fence: at.fence + 7, ..at }]
+    {
+        for server in [&owner, &other] {
+            let read = Reader::at(server, turn, Some(wrong)).await.completes(whole).await;
+            assert_eq!(read.resets, 1);
+        }
+    }
 }

@@ -61,13 +61,15 @@ pub struct Setup {
     pub bus: Option<Arc<dyn Bus>>,
     /// Its streams are its own, as after a restart.
     pub own_streams: bool,
+    /// It knows that it is one of several.
+    pub shared: bool,
     /// Who hashes passwords, when it is not argon2.
     pub hasher: Option<Arc<dyn PasswordHasher>>,
 }
 
 impl Setup {
     pub fn named(name: &'static str) -> Self {
-        Self { name, lease: LONG, bus: None, own_streams: false, hasher: None }
+        Self { name, lease: LONG, bus: None, own_streams: false, shared: false, hasher: None }
     }
 }
 
@@ -127,10 +129,9 @@ impl World {
             spawner: Arc::clone(&tasks) as _,
         };
         let budget = Budget { messages: 20, chars: 10_000 };
-        let engine = EngineSettings {
-            lease: setup.lease,
-            ..EngineSettings::new(InstanceId(setup.name.to_owned()), budget)
-        };
+        let engine = EngineSettings::new(InstanceId(setup.name.to_owned()), budget);
+        let engine = if setup.shared { engine.shared() } else { engine };
+        let engine = EngineSettings { lease: setup.lease, ..engine };
         let services = Services::new(ports, ServiceSettings { token_ttl: LONG, engine });
         Server { services, flaky, tasks, stop: CancellationToken::new(), store }
     }

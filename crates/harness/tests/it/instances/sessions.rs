@@ -22,8 +22,8 @@ async fn a_revoked_session_ends_its_streams_on_the_other(between: Between) {
     let began = Instant::now();
     futures_util::future::join(of_turn.rest(), of_room.rest()).await;
     let took = began.elapsed();
-    // Five seconds, and time for a busy machine to say so.
-    assert!(took < Duration::from_secs(10), "ended after {took:?}");
+    println!("ended after {took:?}");
+    assert!(took < Duration::from_secs(5), "ended after {took:?}");
     for user in [&one, &two] {
         assert_eq!(user.get("/v1/me").await.status, 401);
     }

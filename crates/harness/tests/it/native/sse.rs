@@ -49,13 +49,7 @@ pub async fn open(
         request = request.header("Content-Type", "application/json").body(body.to_string());
     }
     let answer = request.send().await.expect("an answer");
-    let headers = answer.headers().clone();
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    assert_eq!(answer.status().as_u16(), 200, "{verb} {path}");
-    assert!(header("content-type").starts_with("text/event-stream"), "{headers:?}");
-    assert_eq!((header("cache-control"), header("x-accel-buffering")), ("no-store", "no"));
-    assert_eq!(header("x-request-id").len(), 32);
-    Stream { answer, bytes: Vec::new(), ready: VecDeque::new(), all: Vec::new() }
+    Stream::of(answer, &format!("{verb} {path}"))
 }
 
 /// The events of a turn.
@@ -66,6 +60,17 @@ pub async fn turn(user: &Http, turn: &Value, after: Option<&str>) -> Stream {
 }
 
 impl Stream {
+    /// An answer, which must be a stream.
+    pub fn of(answer: reqwest::Response, line: &str) -> Self {
+        let headers = answer.headers().clone();
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        assert_eq!(answer.status().as_u16(), 200, "{line}");
+        assert!(header("content-type").starts_with("text/event-stream"), "{headers:?}");
+        assert_eq!((header("cache-control"), header("x-accel-buffering")), ("no-store", "no"));
+        assert_eq!(header("x-request-id").len(), 32);
+        Self { answer, bytes: Vec::new(), ready: VecDeque::new(), all: Vec::new() }
+    }
+
     pub fn header(&self, name: &str) -> Option<String> {
         self.answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     }

@@ -66,7 +66,10 @@ pub fn maru_with<A: AsRef<OsStr>, V: AsRef<OsStr>>(
     let mut command = Command::new(BINARY);
     command.args(arguments).current_dir(dir);
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("MARU") || name.starts_with("OPENAI_")) {
+        if name
+            .to_str()
+            .is_some_and(|name| ["MARU", "OPENAI_", "OTEL_"].iter().any(|ours| name.starts_with(ours)))
+        {
             command.env_remove(name);
         }
     }

@@ -94,10 +94,12 @@ async fn a_file_that_is_not_the_model_is_refused() {
 }
 
 #[tokio::test]
-async fn a_model_can_be_taken_from_a_file() {
+async fn a_model_can_be_taken_from_a_file_or_another_servers_folder() {
     let file = smollm().await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let catalogue = Catalogue::new(folder.path());
-    let pulled = catalogue.pull(SMOLLM, Some(&file), &Silent).await.unwrap_or_else(|error| panic!("{error}"));
-    assert!(std::fs::read(pulled.path).expect("it") == std::fs::read(file).expect("the other"));
+    for from in [file.as_path(), file.parent().expect("its folder")] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pulled = Catalogue::new(folder.path()).pull(SMOLLM, Some(from), &Silent).await;
+        let pulled = pulled.unwrap_or_else(|error| panic!("{error}"));
+        assert!(std::fs::read(pulled.path).expect("it") == std::fs::read(&file).expect("the other"));
+    }
 }

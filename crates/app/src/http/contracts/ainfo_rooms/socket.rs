@@ -58,7 +58,7 @@ fn key(request: &HttpRequest) -> Option<String> {
 
 /// The room to talk in, with what was said in it so far.
 async fn enter(state: &State, key: &str, id: &str) -> Result<(Authorized<Room, Write>, Vec<Message>), Fault> {
-    let actor = Actor::User(state.services.accounts.recognise(key).await?);
+    let actor = Actor::User(state.services.accounts.admit(key).await?);
     let id = named(id).ok_or_else(|| Fault::new(&codes::ROOM_NOT_FOUND))?;
     let room: Authorized<Room, Read> = state.services.rooms.find(&actor, id).await?;
     let past = state.services.rooms.conversation(&room).await?.messages;

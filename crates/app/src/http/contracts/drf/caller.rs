@@ -43,7 +43,7 @@ impl<L: Language> FromRequest for Caller<L> {
             let key = key(&request)?;
             let state = request.app_data::<web::Data<State>>();
             let state = state.ok_or_else(|| Fault::new(&codes::INTERNAL))?;
-            Ok(Self(state.services.accounts.recognise(key).await?, PhantomData))
+            Ok(Self(state.services.accounts.admit(key).await?, PhantomData))
         })
     }
 }

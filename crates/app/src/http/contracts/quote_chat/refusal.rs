@@ -57,6 +57,7 @@ fn words(code: &Code) -> (&'static str, bool) {
         _ if *code == codes::ACCOUNT_INACTIVE => ("비활성화된 계정입니다.", true),
         Kind::Unauthenticated => ("토큰이 올바르지 않습니다. 다시 로그인해 주세요.", true),
         _ if *code == codes::ROOM_ENDED => ("이미 종료된 대화입니다.", true),
+        _ if *code == codes::TOO_MANY_REQUESTS => ("요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.", true),
         Kind::TooMany => ("답변을 기다리는 메시지가 너무 많습니다. 잠시 후 다시 보내 주세요.", true),
         Kind::Unavailable => ("서버가 잠시 응답할 수 없습니다. 잠시 후 다시 시도해 주세요.", true),
         Kind::Unprocessable => ("같은 Idempotency-Key가 다른 요청에 사용되었습니다.", true),
