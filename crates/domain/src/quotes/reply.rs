@@ -19,7 +19,7 @@ pub(crate) struct Guided {
 
 /// Decides the step of a thread's newest message, and its quote.
 pub(crate) async fn guide(store: &dyn QuoteStore, thread: &QuoteThread) -> Result<Guided, StoreError> {
-    let n = thread.count;
+    let n = i64::try_from(thread.said.len()).unwrap_or(i64::MAX);
     let step = QuoteFlow::of(n);
     let quote = if step.gives_quote() {
         let quotes = store.of_category(category_of(&thread.said)).await?;

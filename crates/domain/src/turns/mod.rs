@@ -17,7 +17,7 @@ pub use aside::Aside;
 pub use engine::{Engine, EnginePorts, EngineSettings};
 pub use model::*;
 pub use options::{Sampling, TurnOptions};
-pub use prompt::{Budget, Prompt, PromptMessage, PromptSource, QuoteThread, SAID};
+pub use prompt::{Budget, Prompt, PromptMessage, PromptSource, QuoteThread};
 pub use registry::{Settled, SettledVersion, Watch};
 pub use service::Turns;
 

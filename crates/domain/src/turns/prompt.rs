@@ -22,18 +22,13 @@ pub struct PromptMessage {
     pub content: String,
 }
 
-/// So much of what was said decides what fits: the cost of a message must not grow with its thread.
-pub const SAID: i64 = 100;
-
 /// A quote thread up to a turn: what decides the turn's step and its quote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuoteThread {
     /// The name that the client gave it.
     pub public_id: String,
-    /// What the person has said, the turn's own message last: the newest [`SAID`] of it.
+    /// Everything that the person has said, the turn's own message last.
     pub said: Vec<String>,
-    /// How much the person has said in all, which decides the step.
-    pub count: i64,
 }
 
 /// What the store knows of a turn's past.

@@ -16,7 +16,7 @@ use maru_domain::messages::Role;
 use maru_domain::rooms::RoomKind;
 use maru_domain::turns::ports::{Checkpoint, Claimed, Ended, Ending, Finish, Lease, TurnStore, Written};
 use maru_domain::turns::{
-    PromptMessage, PromptSource, QuoteThread, SAID, Turn, TurnError, TurnOptions, TurnStatus, TurnView, Usage,
+    PromptMessage, PromptSource, QuoteThread, Turn, TurnError, TurnOptions, TurnStatus, TurnView, Usage,
 };
 
 #[derive(Queryable, Selectable)]
@@ -201,8 +201,8 @@ async fn prompt(conn: &mut Conn, turn: TurnId, max_messages: i64) -> Result<Sour
         Ok(PromptMessage { role, content })
     });
     let thread = if kind == RoomKind::Quote.as_str() {
-        let (said, count) = said_until(conn, room, position).await?;
-        Some(QuoteThread { public_id: public_id.unwrap_or_default(), said, count })
+        let said = said_until(conn, room, position).await?;
+        Some(QuoteThread { public_id: public_id.unwrap_or_default(), said })
     } else {
         None
     };
@@ -216,19 +216,16 @@ async fn prompt(conn: &mut Conn, turn: TurnId, max_messages: i64) -> Result<Sour
     }))
 }
 
-/// The newest of what a person has said in a room up to a place in it, oldest first; and how much it is in all.
-async fn said_until(conn: &mut Conn, room: DbId, position: i64) -> QueryResult<(Vec<String>, i64)> {
-    let said = || {
-        messages::table
-            .filter(messages::room_id.eq(room))
-            .filter(messages::seq.le(position))
-            .filter(messages::role.eq(Role::User.as_str()))
-    };
-    let count = said().count().get_result(conn).await?;
-    let mut newest: Vec<String> =
-        said().order(messages::seq.desc()).limit(SAID).select(messages::content).load(conn).await?;
-    newest.reverse();
-    Ok((newest, count))
+/// Everything that a person has said in a room up to a place in it, oldest first.
+async fn said_until(conn: &mut Conn, room: DbId, position: i64) -> QueryResult<Vec<String>> {
+    messages::table
+        .filter(messages::room_id.eq(room))
+        .filter(messages::seq.le(position))
+        .filter(messages::role.eq(Role::User.as_str()))
+        .order(messages::seq.asc())
+        .select(messages::content)
+        .load(conn)
+        .await
 }
 
 #[async_trait]

@@ -10,8 +10,8 @@ use maru_domain::page::{MAX_LIMIT, Order, PageRequest, Part};
 use maru_domain::quotes::{Category, Imported, NewQuote, Quote};
 use maru_domain::rooms::RoomKind;
 use maru_domain::rooms::ports::NewRoom;
+use maru_domain::turns::TurnStatus;
 use maru_domain::turns::ports::Ending;
-use maru_domain::turns::{SAID, TurnStatus};
 use std::collections::HashSet;
 use tokio::task::JoinSet;
 
@@ -29,7 +29,6 @@ macro_rules! quotes_contract {
             a_quote_is_kept_as_it_read_when_it_was_given,
             only_the_end_of_a_turn_gives_a_quote,
             the_prompt_of_a_thread_knows_all_that_was_said,
-            a_long_thread_is_not_read_whole,
             a_room_stands_at_its_latest_turn,
             threads_are_counted_while_they_are_there,
         );
@@ -219,25 +218,10 @@ pub async fn the_prompt_of_a_thread_knows_all_that_was_said(store: TestStore) {
     assert_eq!(thread.said, ["one", "two", "three", "four"]);
     assert_eq!(Some(thread.public_id), fourth.room.public_id);
     let prompt = there(store.turns.prompt(fifth.turn.id, 40).await);
-    assert_eq!(prompt.thread.map(|thread| (thread.said.len(), thread.count)), Some((5, 5)));
+    assert_eq!(prompt.thread.map(|thread| thread.said.len()), Some(5));
     let native = room(&store).await;
     let stored = sent(&store, send_to(native.id, "one")).await;
     assert_eq!(there(store.turns.prompt(stored.turn.id, 1).await).thread, None);
-}
-
-/// The newest only; the step goes by how much it was in all.
-pub async fn a_long_thread_is_not_read_whole(store: TestStore) {
-    let quote = thread(&store).await;
-    let last = SAID + 3;
-    for n in 1..last {
-        exchange(&store, quote, &format!("message {n}"), "yes").await;
-    }
-    let turn = sent(&store, send_to(quote, &format!("message {last}"))).await.turn;
-    let thread = there(store.turns.prompt(turn.id, 1).await).thread;
-    let thread = thread.unwrap_or_else(|| panic!("no thread"));
-    assert_eq!((thread.count, i64::try_from(thread.said.len())), (last, Ok(SAID)));
-    assert_eq!(thread.said.first().map(String::as_str), Some("message 4"));
-    assert_eq!(thread.said.last(), Some(&format!("message {last}")));
 }
 
 /// With the number of what the person has said.
