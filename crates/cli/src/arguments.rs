@@ -342,9 +342,9 @@ pub enum MastersCommand {
 /// What to do with rooms.
 #[derive(Subcommand)]
 pub enum RoomCommand {
-    /// List an account's rooms, the newest activity first.
+    /// List rooms: an account's, the newest activity first, or all, the newest first.
     List {
-        /// Whose. Must be said: there is no list of everybody's rooms.
+        /// Whose; everybody's and nobody's when missing.
         #[arg(long, value_name = "NAME")]
         user: Option<String>,
         /// At most so many.

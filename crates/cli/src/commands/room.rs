@@ -9,12 +9,13 @@ use maru_app::Settings;
 use maru_app::wire::Wired;
 use maru_domain::access::{Action, Actor, Authorized, Read, Write};
 use maru_domain::error::{BoxError, Fault};
-use maru_domain::ids::RoomRef;
+use maru_domain::ids::{RoomRef, UserId};
 use maru_domain::messages::Message;
 use maru_domain::page::{MAX_LIMIT, Order, Page, PageRequest, Part};
 use maru_domain::rooms::Room;
 use maru_domain::rooms::ports::{RoomFields, RoomKey};
 use serde_json::Value;
+use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
 
 /// Does what was asked with rooms.
@@ -43,19 +44,32 @@ async fn find<A: Action>(wired: &Wired, room: &str) -> Result<Authorized<Room, A
 }
 
 async fn list(wired: &Wired, owner: Option<&str>, limit: usize, output: &Output) -> Result<(), BoxError> {
-    let Some(owner) = owner else {
-        return Err("say whose rooms with --user NAME; there is no list of everybody's rooms".into());
-    };
-    let owner = user(wired, owner).await?;
     let rooms = &wired.services.rooms;
-    let (found, more) = newest(limit, RoomKey::of, |request| rooms.page(owner.id, request)).await?;
-    let rows: Vec<Vec<String>> = found.iter().map(shapes::row).collect();
-    let text = table(&["NUMBER", "ID", "KIND", "STATE", "MESSAGES", "LAST", "NAME"], &rows);
+    let (found, more) = match owner {
+        Some(owner) => {
+            let owner = user(wired, owner).await?;
+            newest(limit, RoomKey::of, |request| rooms.page(owner.id, request)).await?
+        }
+        None => newest(limit, |room: &Room| room.number, |request| rooms.all(request)).await?,
+    };
+    let names = names_of_owners(wired, &found).await?;
+    let rows: Vec<Vec<String>> = found.iter().map(|room| shapes::row(room, &names)).collect();
+    let text = table(&["NUMBER", "ID", "KIND", "OWNER", "STATE", "MESSAGES", "LAST", "NAME"], &rows);
     output.say(&Value::Array(found.iter().map(shapes::room).collect()), &text);
     if more {
         output.hint("there are more; say --limit N\n");
     }
     Ok(())
+}
+
+async fn names_of_owners(wired: &Wired, rooms: &[Room]) -> Result<HashMap<UserId, String>, BoxError> {
+    let owners: HashSet<UserId> = rooms.iter().filter_map(|room| room.owner).collect();
+    let mut names = HashMap::with_capacity(owners.len());
+    for owner in owners {
+        let found = wired.services.accounts.find(owner).await.map_err(|fault| in_words(&fault))?;
+        names.extend(found.map(|user| (owner, user.username)));
+    }
+    Ok(names)
 }
 
 async fn messages(wired: &Wired, room: &str, limit: usize, output: &Output) -> Result<(), BoxError> {

@@ -311,6 +311,14 @@ impl Accounts {
         found.map(|found| found.user).ok_or_else(|| Fault::new(&codes::USER_NOT_FOUND))
     }
 
+    /// The user of that id, for an operator.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn find(&self, user: UserId) -> Result<Option<User>, Fault> {
+        Ok(self.ports.users.find(user).await?)
+    }
+
     /// Users by number, after `after`.
     ///
     /// # Errors
@@ -532,9 +540,16 @@ fn check_email(email: &str, faults: &mut Vec<FieldFault>) {
     }
     if email.chars().count() > EMAIL_CHARS {
         faults.push(FieldFault { field, rule: FieldRule::TooLong(EMAIL_CHARS) });
-    } else if has_control(email) || !validator::ValidateEmail::validate_email(&email) {
+    } else if has_control(email) || !is_reachable(email) || !validator::ValidateEmail::validate_email(&email)
+    {
         faults.push(FieldFault { field, rule: FieldRule::Email });
     }
+}
+
+/// A domain of one word is no address but a slip, as in the seed; but for this machine's own.
+fn is_reachable(email: &str) -> bool {
+    let domain = email.rsplit_once('@').map_or("", |(_, domain)| domain);
+    domain.contains('.') || domain.starts_with('[') || domain.eq_ignore_ascii_case("localhost")
 }
 
 fn name_taken(error: StoreError) -> Fault {

@@ -77,6 +77,8 @@ impl RoomKey {
 /// Which rooms are listed by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shelf {
+    /// Everybody's and nobody's.
+    All,
     /// All of an owner's.
     Owned(UserId),
     /// Those of a kind that nobody owns.

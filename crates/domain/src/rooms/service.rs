@@ -164,6 +164,14 @@ impl Rooms {
         Ok(self.store.numbered(shelf, page).await?)
     }
 
+    /// All rooms, for an operator: everybody's, and those that nobody owns.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn all(&self, page: PageRequest<i64>) -> Result<Page<Room>, Fault> {
+        Ok(self.store.numbered(Shelf::All, page).await?)
+    }
+
     /// The room of a kind to which a foreign contract's client gave this id, among those that `actor`
     /// reaches: a caller's own, or nobody's for one who shows no token.
     ///

@@ -218,6 +218,7 @@ async fn numbered(
 ) -> Result<Page<Room>, Abort<Page<Room>>> {
     let rows = there!().select(RoomRow::as_select()).into_boxed();
     let rows = match shelf {
+        Shelf::All => rows,
         Shelf::Owned(owner) => rows.filter(rooms::owner_id.eq(DbId(owner.0))),
         Shelf::Ownerless(kind) => {
             rows.filter(rooms::owner_id.is_null()).filter(rooms::kind.eq(kind.as_str()))

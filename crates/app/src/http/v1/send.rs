@@ -135,10 +135,11 @@ pub fn wants_stream(request: &HttpRequest) -> bool {
     })
 }
 
-/// `Prefer: wait=30` (RFC 7240).
+/// `Prefer: wait=30` (RFC 7240): among other preferences, in any case, with or without quotes.
 fn preferred_wait(request: &HttpRequest) -> Option<Duration> {
-    let prefer = request.headers().get("prefer")?.to_str().ok()?;
-    let wait = prefer.split([',', ';']).find_map(|preference| preference.trim().strip_prefix("wait="))?;
-    let seconds: u64 = wait.trim().parse().ok()?;
+    let lines = request.headers().get_all("prefer").filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split([',', ';'])).filter_map(|one| one.split_once('='));
+    let (_, wait) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))?;
+    let seconds: u64 = wait.trim().trim_matches('"').parse().ok()?;
     Some(Duration::from_secs(seconds.min(LONGEST_WAIT)))
 }

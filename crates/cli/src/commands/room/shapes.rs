@@ -1,11 +1,13 @@
 //! How rooms and messages look: fields for scripts, text for people.
 
 use crate::commands::quote;
+use maru_domain::ids::UserId;
 use maru_domain::messages::{Message, MessageStatus, Role};
 use maru_domain::plcs::{Hidden, PlcSnapshot};
 use maru_domain::rooms::Room;
 use maru_domain::rooms::ports::Conversation;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// A room's fields.
 pub fn room(room: &Room) -> Value {
@@ -80,11 +82,12 @@ pub fn line(what: &str, fields: Value) -> Value {
 }
 
 /// A room in a list for people.
-pub fn row(room: &Room) -> Vec<String> {
+pub fn row(room: &Room, names: &HashMap<UserId, String>) -> Vec<String> {
     vec![
         room.number.to_string(),
         room.id.to_string(),
         room.kind.as_str().to_owned(),
+        room.owner.and_then(|owner| names.get(&owner)).map_or_else(|| "-".to_owned(), |name| plain(name)),
         if room.ended_at.is_some() { "ended" } else { "open" }.to_owned(),
         room.message_count.to_string(),
         format!("{:.0}", room.last_message_at.unwrap_or(room.created_at)),

@@ -54,7 +54,7 @@ async fn rooms_are_listed_and_read(site: &Site) {
     let fields = json!({"name": "여행 계획", "system_prompt": "Be brief.", "metadata": {"trip": 7}});
     let (first, second) = (room(&user, fields).await, room(&user, json!({"name": "later"})).await);
     let other = site.user().await;
-    room(&other, json!({"name": "foreign"})).await;
+    let foreign = room(&other, json!({"name": "foreign"})).await;
     for text in ["one", "two", "three"] {
         send(&user, &first, text).await;
     }
@@ -69,6 +69,14 @@ async fn rooms_are_listed_and_read(site: &Site) {
     let rows: Vec<&str> = table.ok().out.lines().collect();
     assert!(rows.len() == 2 && rows[0].starts_with("NUMBER") && rows[1].ends_with("여행 계획"), "{table}");
     assert!(table.err.contains("--limit"), "what is left out does not go unsaid: {table}");
+
+    // Everybody's, the newest first, and whose they are.
+    let all = json(site, &["room", "list", "--limit", "9999"], "").ok().json();
+    let place = |room: &Value| all.as_array().expect("a list").iter().position(|its| its["id"] == room["id"]);
+    assert!(place(&foreign).is_some() && place(&foreign) < place(&second) && place(&second) < place(&first));
+    let table = run(site, &["room", "list", "--limit", "9999"], "").ok().out.clone();
+    let row = table.lines().find(|row| row.contains(&id(&first)));
+    assert!(row.is_some_and(|row| row.contains(&owner)), "{table}");
 
     // By id and by number, with and without dashes: the fields that the API shows, and more.
     let shown = json(site, &["room", "show", &id(&first)], "").ok().json();
@@ -168,7 +176,6 @@ async fn a_deleted_room_is_gone_with_its_running_turn(site: &Site) {
 
 async fn bad_input_is_refused_in_words(site: &Site) {
     let nobody = name("nobody");
-    refused(site, &["room", "list"], "", "--user NAME");
     refused(site, &["room", "list", "--user", &nobody], "", "there is no such user");
     for verb in ["show", "messages", "export", "end", "delete"] {
         let with = |room: &'static str| {

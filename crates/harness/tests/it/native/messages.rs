@@ -69,7 +69,7 @@ async fn a_send_may_wait_or_store_only(site: &Site) {
     let (slow, _) =
         scripted(site, &user, "queue", Script::stream().role().say("so far").wait(Duration::from_secs(60)))
             .await;
-    let ask = user.post(&at(&slow, "/messages")).header("Prefer", "respond-async, wait=1");
+    let ask = user.post(&at(&slow, "/messages")).header("Prefer", "respond-async, Wait=\"1\"");
     let answer = ask.json(&json!({"content": "hello"})).await;
     answer.has("preference-applied", "wait=1").has_status(201);
     user.post(&format!("/v1/turns/{}/cancel", answer.string("/turn/id"))).await.has_status(200);

@@ -148,34 +148,37 @@ pub async fn a_cursor_outlives_its_room(store: TestStore) {
     assert_eq!(newest.items, [room_now(&store, rooms[3].id).await]);
 }
 
-/// An owner's rooms of every kind, or nobody's of one; a hidden one stands on no shelf.
+/// An owner's rooms of every kind, nobody's of one, or all; a hidden one stands on no shelf.
 pub async fn rooms_on_a_shelf_are_paged_by_number(store: TestStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
-    let (mut anns, mut nobodys) = (Vec::new(), Vec::new());
+    let (mut anns, mut nobodys, mut all) = (Vec::new(), Vec::new(), Vec::new());
     for kind in [RoomKind::Web, RoomKind::Native, RoomKind::Web, RoomKind::Plc] {
         let new = |owner| NewRoom { owner, kind, ..new_room() };
         anns.insert(0, opened(&store, new(Some(ann.id))).await);
-        opened(&store, new(Some(bob.id))).await;
+        let bobs = opened(&store, new(Some(bob.id))).await;
         let room = opened(&store, new(None)).await;
+        all.splice(0..0, [room.clone(), bobs, anns[0].clone()]);
         if kind == RoomKind::Web {
             nobodys.insert(0, room);
         }
     }
     let hidden = opened(&store, NewRoom { owner: None, kind: RoomKind::Web, ..new_room() }).await;
     ok(store.rooms.hide(hidden.id, at(50)).await);
-    for (shelf, rooms) in [(Shelf::Owned(ann.id), anns), (Shelf::Ownerless(RoomKind::Web), nobodys)] {
+    let shelves =
+        [(Shelf::Owned(ann.id), anns), (Shelf::Ownerless(RoomKind::Web), nobodys), (Shelf::All, all)];
+    for (shelf, rooms) in shelves {
         let page = async |limit, order, part| {
             let page = ok(store.rooms.numbered(shelf, PageRequest { limit, order, part }).await);
             (page.items, page.has_more)
         };
         let rising: Vec<_> = rooms.iter().rev().cloned().collect();
-        assert_eq!(page(9, Order::Descending, Part::Start).await, (rooms.clone(), false), "{shelf:?}");
-        assert_eq!(page(9, Order::Ascending, Part::Start).await, (rising, false), "{shelf:?}");
+        assert_eq!(page(20, Order::Descending, Part::Start).await, (rooms.clone(), false), "{shelf:?}");
+        assert_eq!(page(20, Order::Ascending, Part::Start).await, (rising, false), "{shelf:?}");
         assert_eq!(page(1, Order::Descending, Part::Start).await, (rooms[..1].to_vec(), true));
         let after = Part::After(rooms[0].number);
-        assert_eq!(page(9, Order::Descending, after).await, (rooms[1..].to_vec(), false), "{shelf:?}");
+        assert_eq!(page(20, Order::Descending, after).await, (rooms[1..].to_vec(), false), "{shelf:?}");
         let last = rooms.len() - 1;
         let before = Part::Before(rooms[last].number);
-        assert_eq!(page(9, Order::Descending, before).await, (rooms[..last].to_vec(), false), "{shelf:?}");
+        assert_eq!(page(20, Order::Descending, before).await, (rooms[..last].to_vec(), false), "{shelf:?}");
     }
 }
