@@ -61,8 +61,8 @@ pub fn chat(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, BoxError>
 /// T5s of two sizes with random weights, as the seed asks them and greedily.
 pub fn t5(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, BoxError> {
     let mut figures = Vec::new();
-    // Width, inner width, layers, heads, words.
-    for (size, shape) in [("tiny", [64, 128, 2, 4, 1000]), ("base", [768, 2048, 12, 12, 32_128])] {
+    // Width, inner width, layers, heads, words: as T5-efficient tiny and Flan-T5 base have them.
+    for (size, shape) in [("tiny", [256, 1024, 4, 4, 32_128]), ("base", [768, 2048, 12, 12, 32_128])] {
         let folder = place.directory("t5")?.join(size);
         let made = Command::new(python::environment(place, "ctranslate2")?.join("python"))
             .arg(files::yardsticks().join("ctranslate2/model.py"))

@@ -57,8 +57,8 @@ impl Products<'_> {
         }
     }
 
-    /// A multiplication takes four cycles and two begin in each, so eight to ten sums are under way at once: rows where
-    /// there is one vector, vectors where there are more.
+    /// A multiplication takes four cycles and two begin in each, so eight to twelve sums are under way at once; and
+    /// rows come from far away, so several are fetched at once.
     #[inline(always)]
     fn floats(&mut self) {
         let (n, rows) = (self.input.n, self.rows.clone());
@@ -66,8 +66,7 @@ impl Products<'_> {
         while row < rows.end {
             let tall = match (n, rows.end - row) {
                 (1, 8..) => 8,
-                (1..=3, 4..) => 4,
-                (4.., 2..) => 2,
+                (_, 4..) => 4,
                 _ => 1,
             };
             let mut t = 0;
@@ -75,14 +74,9 @@ impl Products<'_> {
                 t += match (tall, n - t) {
                     (8, _) => self.tile::<F32, 8, 1>(row, t),
                     (4, 1) => self.tile::<F32, 4, 1>(row, t),
-                    (4, 2) => self.tile::<F32, 4, 2>(row, t),
+                    // Two and two where three would leave one alone.
+                    (4, 2 | 4) => self.tile::<F32, 4, 2>(row, t),
                     (4, _) => self.tile::<F32, 4, 3>(row, t),
-                    // Five at once where four would leave one alone.
-                    (2, 5 | 9) => self.tile::<F32, 2, 5>(row, t),
-                    (2, 4..) => self.tile::<F32, 2, 4>(row, t),
-                    (2, 3) => self.tile::<F32, 2, 3>(row, t),
-                    (2, 2) => self.tile::<F32, 2, 2>(row, t),
-                    (2, _) => self.tile::<F32, 2, 1>(row, t),
                     (_, 4..) => self.tile::<F32, 1, 4>(row, t),
                     _ => self.tile::<F32, 1, 1>(row, t),
                 };

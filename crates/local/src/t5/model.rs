@@ -71,10 +71,22 @@ impl Telling {
     /// Goes on with these beams, some of which may be there twice.
     pub fn follow(&mut self, beams: &[usize]) {
         let mut left: Vec<Option<_>> = std::mem::take(&mut self.beams).into_iter().map(Some).collect();
+        // As many beams end as others are there again: those are written into the room of these.
+        let ended = |beam: &usize| !beams.contains(beam);
+        let mut rooms: Vec<_> = (0..left.len()).filter(ended).filter_map(|beam| left[beam].take()).collect();
         for (i, beam) in beams.iter().enumerate() {
             let again = beams[i + 1..].contains(beam);
-            let kept = if again { left[*beam].clone() } else { left[*beam].take() };
-            self.beams.extend(kept);
+            match (&left[*beam], again.then(|| rooms.pop()).flatten()) {
+                (Some(of), Some(mut room)) => {
+                    for (to, from) in room.iter_mut().zip(of) {
+                        to.0.clone_from(&from.0);
+                        to.1.clone_from(&from.1);
+                    }
+                    self.beams.push(room);
+                }
+                (Some(of), None) if again => self.beams.push(of.clone()),
+                _ => self.beams.extend(left[*beam].take()),
+            }
         }
     }
 }
@@ -196,7 +208,10 @@ impl T5 {
     ) -> Vec<f32> {
         let (heads, head) = (self.config.num_heads, self.config.d_kv);
         let mut out = vec![0.0; q.len()];
-        let each = out.par_chunks_exact_mut(head).enumerate().with_min_len(heads.div_ceil(2));
+        // To share little work out costs more than to do it.
+        let little = q.len() * of(0).2 < 1 << 17;
+        let least = if little { q.len() } else { heads.div_ceil(2) };
+        let each = out.par_chunks_exact_mut(head).enumerate().with_min_len(least);
         each.for_each_init(Vec::new, |scores, (at, out)| {
             let (row, h) = (at / heads, at % heads);
             let (keys, values, seen, from) = of(row);

@@ -167,9 +167,18 @@ impl NullaryFnOnce for Logarithms<'_> {
     #[inline(always)]
     fn call(self) {
         let most = self.0.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        // Sums of a few in 32 bits, of all in 64.
-        let of = |part: &[f32]| part.iter().map(|likely| exp(likely - most)).sum::<f32>();
-        let total: f64 = self.0.chunks(64).map(|part| f64::from(of(part))).sum();
+        // Sums of a few in 32 bits, side by side, of all in 64.
+        let (eights, rest) = self.0.as_chunks::<8>();
+        let mut total: f64 = rest.iter().map(|likely| f64::from(exp(likely - most))).sum();
+        for part in eights.chunks(64) {
+            let mut lanes = [0.0f32; 8];
+            for eight in part {
+                for (lane, likely) in lanes.iter_mut().zip(eight) {
+                    *lane += exp(likely - most);
+                }
+            }
+            total += f64::from(lanes.iter().sum::<f32>());
+        }
         let total = most + total.ln() as f32;
         self.0.iter_mut().for_each(|likely| *likely -= total);
     }
