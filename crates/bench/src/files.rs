@@ -2,6 +2,7 @@
 
 use maru_domain::error::BoxError;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// The directories of a run.
 pub struct Workplace {
@@ -50,6 +51,15 @@ impl Workplace {
 /// The yardsticks that are not Rust.
 pub fn yardsticks() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/yardsticks"))
+}
+
+/// What `find` finds in what a program says.
+pub fn told<T>(mut command: Command, find: impl Fn(&str) -> Option<T>) -> Result<T, BoxError> {
+    let output = command.stdin(Stdio::null()).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let found = if output.status.success() { find(&text) } else { None };
+    let program = command.get_program().to_string_lossy();
+    Ok(found.ok_or_else(|| format!("{program}: {text} {}", String::from_utf8_lossy(&output.stderr)))?)
 }
 
 /// A program on the PATH or in one of the directories where Debian hides PostgreSQL's.

@@ -5,11 +5,12 @@ mod yardsticks;
 
 use crate::files::Workplace;
 use crate::load::{self, Client, Load};
+use crate::pages;
 use crate::report::{Figure, Target};
 use crate::rounds::{Effort, Rounds};
-use crate::servers::{Maru, Server, cpu_seconds};
-use crate::sides::{CLIENTS, Getter, Reading};
-use crate::token_chats::{self, Talker, talkers};
+use crate::servers::{Maru, Server};
+use crate::sides::{CLIENTS, Getter, Reading, Side};
+use crate::token_chats::{Talker, talkers};
 use maru_domain::error::BoxError;
 use maru_testkit::throwaway::{Database, Postgres, Redis};
 use std::time::Duration;
@@ -40,9 +41,7 @@ fn with_pages(
     settings.extend(redis.map(|url| ("MARU__REDIS__URL", url.to_owned())));
     let mut maru = Maru::instance(place, "maru", store, &settings)?;
     maru.register(CLIENTS)?;
-    let rooms = token_chats::filled(&maru)?.into_iter().zip(maru.tokens());
-    let pages = rooms.map(|(room, token)| (format!("/v1/rooms/{room}/messages?limit=50"), token.clone()));
-    let pages = pages.collect();
+    let pages = pages::filled(&maru)?;
     Ok((maru, pages))
 }
 
@@ -61,15 +60,12 @@ pub fn page_redis(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, Box
     let reading = Reading::new(place, &maru, pages.clone(), wrk.clone())?;
     let yardstick = RedisGet::of(&redis, bytes)?;
     reading.read(effort.warm_up())?;
+    let mut side = Side::new(&maru, |time| reading.read(time));
     let mut rounds = Rounds::default();
-    let mut cheap = Vec::new();
     for number in 1..=effort.rounds {
-        let before = cpu_seconds(maru.pid())?;
-        let ours = reading.read(effort.round)?;
-        cheap.push(ours.requests as f64 / (cpu_seconds(maru.pid())? - before).max(0.01));
-        let theirs = yardstick.round(CLIENTS, effort.round)?;
-        eprintln!("  round {number}: {:.0} against {theirs:.0} pages/s", ours.rate());
-        rounds.push(ours.rate(), theirs);
+        let (ours, theirs) = (side.round(effort.round)?, yardstick.round(CLIENTS, effort.round)?);
+        eprintln!("  round {number}: {ours:.0} against {theirs:.0} pages/s");
+        rounds.push(ours, theirs);
     }
     let note = format!(
         "64 connections to the instance, which also asks PostgreSQL for the room's version each time; client: {}. \
@@ -78,16 +74,16 @@ pub fn page_redis(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, Box
     );
     Ok(vec![
         Figure { name: "page-redis".to_owned(), unit: "pages/s", rounds, target: OF_REDIS, note },
-        cpu("page-redis", cheap),
+        cpu("page-redis", &side),
     ])
 }
 
 /// What one second of the instance's own processor time answers.
-fn cpu(name: &str, ours: Vec<f64>) -> Figure {
+fn cpu(name: &str, side: &Side<'_>) -> Figure {
     Figure {
         name: format!("{name}: cpu"),
         unit: "pages/cpu-s",
-        rounds: Rounds { ours, yardstick: Vec::new() },
+        rounds: Rounds { ours: side.a_cpu_second(), yardstick: Vec::new() },
         target: Target::None,
         note: String::new(),
     }
@@ -103,18 +99,14 @@ pub fn page_postgres(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, 
     let page = PageSelect::page(&directory, &database)?;
     let whole = PageSelect::room_and_page(&directory, &database)?;
     reading.read(effort.warm_up())?;
-    let (mut rounds, mut both, mut cheap) = (Rounds::default(), Rounds::default(), Vec::new());
+    let mut side = Side::new(&maru, |time| reading.read(time));
+    let (mut rounds, mut both) = (Rounds::default(), Rounds::default());
     for number in 1..=effort.rounds {
-        let before = cpu_seconds(maru.pid())?;
-        let ours = reading.read(effort.round)?;
-        cheap.push(ours.requests as f64 / (cpu_seconds(maru.pid())? - before).max(0.01));
+        let ours = side.round(effort.round)?;
         let (theirs, two) = (page.round(POOL, effort.round)?, whole.round(POOL, effort.round)?);
-        eprintln!(
-            "  round {number}: {:.0} against {theirs:.0} pages/s, {two:.0} with the room's row",
-            ours.rate()
-        );
-        rounds.push(ours.rate(), theirs);
-        both.push(ours.rate(), two);
+        eprintln!("  round {number}: {ours:.0} against {theirs:.0} pages/s, {two:.0} with the room's row");
+        rounds.push(ours, theirs);
+        both.push(ours, two);
     }
     let note = format!(
         "64 connections to the instance, 16 of its own to PostgreSQL, as many as pgbench has; client: {}. pgbench does \
@@ -131,7 +123,7 @@ pub fn page_postgres(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, 
             target: Target::None,
             note: told.to_owned(),
         },
-        cpu("page-postgres", cheap),
+        cpu("page-postgres", &side),
     ])
 }
 
@@ -143,12 +135,8 @@ pub fn two(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, BoxError> 
     let mut one = Maru::instance(place, "maru-1", &database.url, &settings)?;
     let other = Maru::instance(place, "maru-2", &database.url, &settings)?;
     one.register(CLIENTS)?;
-    let rooms = token_chats::filled(&one)?.into_iter().zip(one.tokens());
-    let pages: Vec<_> = rooms
-        .map(|(room, token)| {
-            load::request("GET", &format!("/v1/rooms/{room}/messages?limit=50"), token, None)
-        })
-        .collect();
+    let pages = pages::filled(&one)?;
+    let pages: Vec<_> = pages.iter().map(|(path, token)| load::request("GET", path, token, None)).collect();
     let mut talking = talkers(one.tokens());
     let mut read = |over: [&Maru; 2], time| {
         let getters = pages.iter().cloned().map(Getter).collect();

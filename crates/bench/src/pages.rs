@@ -16,9 +16,7 @@ use maru_domain::error::BoxError;
 pub fn measure(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, BoxError> {
     let wrk = load::wrk().filter(|_| !effort.own_load);
     let maru = Maru::start(place, CLIENTS)?;
-    let rooms = token_chats::filled(&maru)?.into_iter().zip(maru.tokens());
-    let pages: Vec<_> =
-        rooms.map(|(room, token)| (format!("/v1/rooms/{room}/messages?limit=50"), token.clone())).collect();
+    let pages = filled(&maru)?;
     let (path, token) = pages.first().ok_or("no rooms")?;
     let bytes = load::once(maru.address(), load::request("GET", path, token, None))?;
     let bare = Bare::start(place, &bytes)?;
@@ -27,6 +25,14 @@ pub fn measure(place: &Workplace, effort: &Effort) -> Result<Vec<Figure>, BoxErr
     let client = if wrk.is_some() { "wrk, one thread" } else { "the bench's own, one thread" };
     let sides = (Side::new(&maru, |time| ours.read(time)), Side::new(&bare, |time| theirs.read(time)));
     compare("page", Target::Ratio(0.5), effort, sides, client)
+}
+
+/// Fills a room for each user; the path and the token of each one's page of 50 messages.
+pub fn filled(maru: &Maru) -> Result<Vec<(String, String)>, BoxError> {
+    let rooms = token_chats::filled(maru)?.into_iter().zip(maru.tokens());
+    let page =
+        |(room, token): (String, &String)| (format!("/v1/rooms/{room}/messages?limit=50"), token.clone());
+    Ok(rooms.map(page).collect())
 }
 
 /// How many read and send at once.

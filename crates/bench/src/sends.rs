@@ -5,7 +5,7 @@
 //! between rounds all turns are ended, so that in the next round the same rooms take their next message.
 
 mod bare;
-mod pgbench;
+pub mod pgbench;
 mod seed;
 
 use crate::files::Workplace;
@@ -23,7 +23,6 @@ use maru_domain::turns::ports::Lease;
 use maru_store::{Durability, Location, Store};
 use maru_testkit::throwaway::Postgres;
 use pgbench::Pgbench;
-pub use pgbench::rate;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;

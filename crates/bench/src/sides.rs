@@ -70,13 +70,20 @@ impl<'s> Side<'s> {
         Self { pid: server.pid(), load: Box::new(load), loads: Vec::new(), micros: Vec::new() }
     }
 
-    fn round(&mut self, time: Duration) -> Result<f64, BoxError> {
+    /// Loads it for so long; answers the requests a second.
+    pub fn round(&mut self, time: Duration) -> Result<f64, BoxError> {
         let before = cpu_seconds(self.pid)?;
         let load = (self.load)(time)?;
         self.micros.push((cpu_seconds(self.pid)? - before) * 1e6 / (load.requests as f64).max(1.0));
         let rate = load.rate();
         self.loads.push(load);
         Ok(rate)
+    }
+
+    /// What one second of the server's own processor time answers, round by round: the other way round, so that more is
+    /// better here, too.
+    pub fn a_cpu_second(&self) -> Vec<f64> {
+        self.micros.iter().map(|micros| 1e6 / micros.max(0.001)).collect()
     }
 
     fn median(&self, what: impl Fn(&Load) -> f64) -> f64 {
@@ -113,8 +120,7 @@ pub fn compare(
         ours.median(|load| load.body),
         theirs.median(|load| load.body),
     );
-    // The other way round, so that more is better here, too.
-    let cheaper = Rounds { ours: inverse(&ours.micros), yardstick: inverse(&theirs.micros) };
+    let cheaper = Rounds { ours: ours.a_cpu_second(), yardstick: theirs.a_cpu_second() };
     let told = "what one second of the server's own processor time answers: without the client, which shares the machine, \
                 and without the neighbours";
     Ok(vec![
@@ -127,8 +133,4 @@ pub fn compare(
             note: told.to_owned(),
         },
     ])
-}
-
-fn inverse(micros: &[f64]) -> Vec<f64> {
-    micros.iter().map(|micros| 1e6 / micros.max(0.001)).collect()
 }

@@ -1,11 +1,11 @@
 //! What Redis and PostgreSQL do by themselves, told by the programs that come with them.
 
 use crate::files;
-use crate::sends::rate;
+use crate::sends::pgbench;
 use maru_domain::error::BoxError;
 use maru_testkit::throwaway::{Database, Redis};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 /// GETs of one value, by `redis-benchmark`.
@@ -39,14 +39,8 @@ impl RedisGet {
         let requests = (self.a_second * time.as_secs_f64()).max(1.0);
         let mut command = Command::new(&self.program);
         command.args(["-h", "127.0.0.1", "-p", &self.port, "--csv", "-c", &connections.to_string()]);
-        command.args(["-n", &format!("{requests:.0}"), "GET", KEY]).stdin(Stdio::null());
-        let output = command.output()?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let failed = || format!("redis-benchmark: {text} {}", String::from_utf8_lossy(&output.stderr));
-        if !output.status.success() {
-            return Err(failed().into());
-        }
-        Ok(answers(&text).ok_or_else(failed)?)
+        command.args(["-n", &format!("{requests:.0}"), "GET", KEY]);
+        files::told(command, answers)
     }
 }
 
@@ -85,8 +79,7 @@ impl PageSelect {
 
     /// Reads the rooms that there are, each as often as the others.
     fn new(place: &Path, name: &str, database: &Database, selects: &str) -> Result<Self, BoxError> {
-        let missing = "pgbench is not installed; install it with `apt-get install postgresql`";
-        let program = files::program("pgbench").ok_or(missing)?;
+        let program = pgbench::program()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let ids =
             runtime.block_on(database.sql("SELECT string_agg(id::text, ' ' ORDER BY number) FROM rooms"))?;
@@ -106,20 +99,13 @@ impl PageSelect {
 
     /// Pages a second, over so many connections, for so long.
     pub fn round(&self, connections: usize, time: Duration) -> Result<f64, BoxError> {
-        let mut command = Command::new(&self.program);
-        command.args(["--no-vacuum", "--protocol=prepared", "--jobs=2"]);
-        command.arg(format!("--client={connections}")).arg(format!("--time={}", time.as_secs().max(1)));
+        let mut command = pgbench::command(&self.program, connections);
+        command.arg(format!("--time={}", time.as_secs().max(1)));
         for script in &self.scripts {
             command.arg("--file").arg(script);
         }
-        command.arg(&self.url).stdin(Stdio::null());
-        let output = command.output()?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let failed = || format!("pgbench: {text} {}", String::from_utf8_lossy(&output.stderr));
-        if !output.status.success() {
-            return Err(failed().into());
-        }
-        Ok(rate(&text).ok_or_else(failed)?)
+        command.arg(&self.url);
+        files::told(command, pgbench::rate)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::files;
 use maru_domain::error::BoxError;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 const SCRIPT: &str = include_str!("send.pgbench");
 /// Ids of one run do not meet those of the next.
@@ -21,8 +21,7 @@ pub struct Pgbench {
 impl Pgbench {
     /// One that sends to rooms 1 to `rooms`, once to each in a round.
     pub fn new(place: &Path, url: &str, rooms: usize) -> Result<Self, BoxError> {
-        let missing = "pgbench is not installed; install it with `apt-get install postgresql`";
-        let program = files::program("pgbench").ok_or(missing)?;
+        let program = program()?;
         let script = place.join("send.pgbench");
         std::fs::write(&script, SCRIPT)?;
         Ok(Self { program, script, url: url.to_owned(), rooms, runs: 0 })
@@ -32,9 +31,8 @@ impl Pgbench {
     pub fn round(&mut self, connections: usize) -> Result<f64, BoxError> {
         self.runs += 1;
         let each = self.rooms / connections;
-        let mut command = Command::new(&self.program);
-        command.args(["--no-vacuum", "--protocol=prepared", "--jobs=2"]);
-        command.arg(format!("--client={connections}")).arg(format!("--transactions={each}"));
+        let mut command = command(&self.program, connections);
+        command.arg(format!("--transactions={each}"));
         command.args([
             "-D",
             "n=0",
@@ -43,15 +41,22 @@ impl Pgbench {
             "-D",
             &format!("base={}", self.runs * RUN),
         ]);
-        command.arg("--file").arg(&self.script).arg(&self.url).stdin(Stdio::null());
-        let output = command.output()?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let failed = || format!("pgbench: {text} {}", String::from_utf8_lossy(&output.stderr));
-        if !output.status.success() {
-            return Err(failed().into());
-        }
-        Ok(rate(&text).ok_or_else(failed)?)
+        command.arg("--file").arg(&self.script).arg(&self.url);
+        files::told(command, rate)
     }
+}
+
+/// Where pgbench is.
+pub fn program() -> Result<PathBuf, BoxError> {
+    let missing = "pgbench is not installed; install it with `apt-get install postgresql`";
+    Ok(files::program("pgbench").ok_or(missing)?)
+}
+
+/// pgbench over so many connections.
+pub fn command(program: &Path, connections: usize) -> Command {
+    let mut command = Command::new(program);
+    command.args(["--no-vacuum", "--protocol=prepared", "--jobs=2"]).arg(format!("--client={connections}"));
+    command
 }
 
 /// The rate, unless some transactions were left out.

@@ -75,17 +75,14 @@ impl Telling {
         let ended = |beam: &usize| !beams.contains(beam);
         let mut rooms: Vec<_> = (0..left.len()).filter(ended).filter_map(|beam| left[beam].take()).collect();
         for (i, beam) in beams.iter().enumerate() {
-            let again = beams[i + 1..].contains(beam);
-            match (&left[*beam], again.then(|| rooms.pop()).flatten()) {
-                (Some(of), Some(mut room)) => {
-                    for (to, from) in room.iter_mut().zip(of) {
-                        to.0.clone_from(&from.0);
-                        to.1.clone_from(&from.1);
-                    }
-                    self.beams.push(room);
+            if !beams[i + 1..].contains(beam) {
+                self.beams.extend(left[*beam].take());
+            } else if let (Some(of), Some(mut room)) = (&left[*beam], rooms.pop()) {
+                for (to, from) in room.iter_mut().zip(of) {
+                    to.0.clone_from(&from.0);
+                    to.1.clone_from(&from.1);
                 }
-                (Some(of), None) if again => self.beams.push(of.clone()),
-                _ => self.beams.extend(left[*beam].take()),
+                self.beams.push(room);
             }
         }
     }
