@@ -2,6 +2,8 @@
 
 use crate::settings::{Anonymous, Settings};
 use crate::system::SystemClock;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use maru_domain::clock::Clock;
 use maru_store::{Location, Store};
 use std::os::unix::fs::PermissionsExt;
@@ -63,16 +65,19 @@ impl Finding {
 }
 
 /// Looks at everything, in the order in which a start would need it.
-pub async fn examine(settings: &Settings) -> Vec<Finding> {
-    let mut findings = vec![Finding::fine("settings", "can be read")];
-    database(settings, &mut findings).await;
-    findings.extend(redis(settings).await);
-    findings.push(disk(settings));
-    findings.push(exposure(settings));
-    findings.push(secret(settings));
-    findings.push(model(settings).await);
-    findings.extend(telemetry(settings).await);
-    findings
+pub fn examine(settings: &Settings) -> BoxFuture<'_, Vec<Finding>> {
+    async move {
+        let mut findings = vec![Finding::fine("settings", "can be read")];
+        database(settings, &mut findings).await;
+        findings.extend(redis(settings).await);
+        findings.push(disk(settings));
+        findings.push(exposure(settings));
+        findings.push(secret(settings));
+        findings.push(model(settings).await);
+        findings.extend(telemetry(settings).await);
+        findings
+    }
+    .boxed()
 }
 
 async fn database(settings: &Settings, findings: &mut Vec<Finding>) {

@@ -11,6 +11,7 @@ use crate::settings::Settings;
 use crate::wire::{Wired, wire};
 use actix_web::{HttpServer, web};
 use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use maru_domain::error::BoxError;
 use maru_domain::turns::ports::Spawner;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -57,67 +58,70 @@ fn start(error: impl Into<BoxError>) -> ServeError {
 ///
 /// # Errors
 /// See [`ServeError`].
-pub async fn serve(settings: Settings) -> Result<(), ServeError> {
-    let location = settings.location().map_err(start)?;
-    // First: the tables under a running server are not ours to change.
-    let _held = maru_store::lock(&location).map_err(start)?;
-    let migrated = database::migrate_held(&settings).await.map_err(start)?;
-    if let Some(kept) = &migrated.kept {
-        tracing::info!(file = %kept.display(), "the database as it was before the migrations is kept");
-    }
-    for migration in &migrated.applied {
-        tracing::info!(migration, "migrated");
-    }
-    // Before any turn is taken up: whoever cannot listen must not start work.
-    let listener = listen(settings.server.bind)?;
-    // Before anything counts.
-    let metrics = metrics_handle().map_err(start)?;
-    let wired = wire(&settings).await.map_err(start)?;
-    recover(&wired).await.map_err(start)?;
-    let address = listener.local_addr().map_err(start)?;
-    let state = web::Data::new(State::new(&settings, &wired, metrics));
-    start_tasks(&wired, &state);
-    let app_state = state.clone();
-    let server = HttpServer::new(move || http::app(app_state.clone()))
-        .workers(workers(&settings))
-        .client_request_timeout(HEAD)
-        .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(CONNECTIONS.as_secs())
-        .disable_signals()
-        .on_connect(sockets::set_options)
-        .listen(listener)
-        .map_err(ServeError::Run)?
-        .run();
-    let handle = server.handle();
-    // Before the banner: whoever has read it may send a signal.
-    let mut signals = Signals::new().map_err(start)?;
-    let shares = shares(&settings, &wired).await;
-    banner::print(&settings, address, &location.shown(), shares.as_deref());
-    let running = std::pin::pin!(server);
-    let ending = async {
-        signals.next().await;
-        tracing::info!("stopping: running replies may end first");
-        let in_order = async {
-            drain(&settings, &wired, &state).await;
-            handle.stop(true).await;
-        };
-        tokio::select! {
-            () = in_order => {}
-            () = signals.next() => handle.stop(false).await,
+pub fn serve(settings: Settings) -> LocalBoxFuture<'static, Result<(), ServeError>> {
+    async move {
+        let location = settings.location().map_err(start)?;
+        // First: the tables under a running server are not ours to change.
+        let _held = maru_store::lock(&location).map_err(start)?;
+        let migrated = database::migrate_held(&settings).await.map_err(start)?;
+        if let Some(kept) = &migrated.kept {
+            tracing::info!(file = %kept.display(), "the database as it was before the migrations is kept");
         }
-    };
-    let (served, ()) = futures_util::future::join(running, ending.boxed_local()).await;
-    served.map_err(ServeError::Run)?;
-    wired.tasks.finish(TASKS).await;
-    if let Err(error) = wired.store.tidy(&location).await {
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "the database was left with its log beside it"
-        );
+        for migration in &migrated.applied {
+            tracing::info!(migration, "migrated");
+        }
+        // Before any turn is taken up: whoever cannot listen must not start work.
+        let listener = listen(settings.server.bind)?;
+        // Before anything counts.
+        let metrics = metrics_handle().map_err(start)?;
+        let wired = wire(&settings).await.map_err(start)?;
+        recover(&wired).await.map_err(start)?;
+        let address = listener.local_addr().map_err(start)?;
+        let state = web::Data::new(State::new(&settings, &wired, metrics));
+        start_tasks(&wired, &state);
+        let app_state = state.clone();
+        let server = HttpServer::new(move || http::app(app_state.clone()))
+            .workers(workers(&settings))
+            .client_request_timeout(HEAD)
+            .keep_alive(KEEP_ALIVE)
+            .shutdown_timeout(CONNECTIONS.as_secs())
+            .disable_signals()
+            .on_connect(sockets::set_options)
+            .listen(listener)
+            .map_err(ServeError::Run)?
+            .run();
+        let handle = server.handle();
+        // Before the banner: whoever has read it may send a signal.
+        let mut signals = Signals::new().map_err(start)?;
+        let shares = shares(&settings, &wired).await;
+        banner::print(&settings, address, &location.shown(), shares.as_deref());
+        let running = std::pin::pin!(server);
+        let ending = async {
+            signals.next().await;
+            tracing::info!("stopping: running replies may end first");
+            let in_order = async {
+                drain(&settings, &wired, &state).await;
+                handle.stop(true).await;
+            };
+            tokio::select! {
+                () = in_order => {}
+                () = signals.next() => handle.stop(false).await,
+            }
+        };
+        let (served, ()) = futures_util::future::join(running, ending.boxed_local()).await;
+        served.map_err(ServeError::Run)?;
+        wired.tasks.finish(TASKS).await;
+        if let Err(error) = wired.store.tidy(&location).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the database was left with its log beside it"
+            );
+        }
+        crate::telemetry::finish().await;
+        tracing::info!("stopped");
+        Ok(())
     }
-    crate::telemetry::finish().await;
-    tracing::info!("stopped");
-    Ok(())
+    .boxed_local()
 }
 
 /// What is shared with other instances, and whether it is there.

@@ -4,6 +4,8 @@
 use crate::settings::Settings;
 use crate::system::{SystemClock, SystemIds};
 use crate::tasks::Tasks;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use maru_auth::{Argon2Hasher, HashCost, JwtSigner, KeyRing, secret};
 use maru_domain::accounts::ports::Limiter;
 use maru_domain::error::BoxError;
@@ -81,51 +83,54 @@ impl Ephemeral {
 ///
 /// # Errors
 /// In words for the person who started it.
-pub async fn wire(settings: &Settings) -> Result<Wired, BoxError> {
-    let location = settings.location()?;
-    let durability = settings.store.durability.into();
-    let store = Store::open(&location, durability, settings.store.pool_size).await?;
-    let secret = signing_secret(settings)?;
-    let tasks = Tasks::new(tokio::runtime::Handle::current());
-    let clock = Arc::new(SystemClock::new());
-    let limits = LimiterSettings {
-        registrations_per_hour: settings.limits.registrations_per_hour,
-        free_logins: settings.limits.free_logins,
-        requests_per_key: settings.limits.requests_per_key,
-        ..LimiterSettings::default()
-    };
-    let page_bytes = settings.server.page_cache_mib.saturating_mul(1024 * 1024);
-    let redis = redis(settings, &tasks)?;
-    let ephemeral = match &redis {
-        Some(redis) => Ephemeral::shared(redis, &clock, limits, page_bytes, &tasks),
-        None => Ephemeral::here(&clock, limits, page_bytes),
-    };
-    let memory = memory(settings, &store, &ephemeral, &clock, &tasks)?;
-    let ports = Ports {
-        store: store.ports.clone(),
-        limiter: ephemeral.limiter,
-        identities: Arc::new(match &redis {
-            None if !store.is_embedded() => MemoryIdentities::alone(clock.clone()),
-            _ => MemoryIdentities::new(clock.clone()),
-        }),
-        bus: ephemeral.bus,
-        buffer: ephemeral.buffer,
-        pages: ephemeral.pages,
-        models: models(settings)?,
-        hasher: Arc::new(Argon2Hasher::new(HashCost::default())),
-        signer: Arc::new(JwtSigner::new(secret.clone())),
-        key_maker: Arc::new(KeyRing::new(secret)),
-        clock,
-        ids: Arc::new(SystemIds),
-        spawner: Arc::new(tasks.clone()),
-    };
-    let budget = Budget { messages: settings.llm.history_messages, chars: settings.llm.history_chars };
-    let instance = InstanceId(SystemIds.next().to_string());
-    let engine =
-        EngineSettings { total: settings.llm.total_timeout.0, ..EngineSettings::new(instance, budget) };
-    let engine = if store.is_embedded() { engine } else { engine.shared() };
-    let services = Services::new(ports, ServiceSettings { token_ttl: settings.auth.token_ttl.0, engine });
-    Ok(Wired { services, store, redis, memory, tasks })
+pub fn wire(settings: &Settings) -> BoxFuture<'_, Result<Wired, BoxError>> {
+    async move {
+        let location = settings.location()?;
+        let durability = settings.store.durability.into();
+        let store = Store::open(&location, durability, settings.store.pool_size).await?;
+        let secret = signing_secret(settings)?;
+        let tasks = Tasks::new(tokio::runtime::Handle::current());
+        let clock = Arc::new(SystemClock::new());
+        let limits = LimiterSettings {
+            registrations_per_hour: settings.limits.registrations_per_hour,
+            free_logins: settings.limits.free_logins,
+            requests_per_key: settings.limits.requests_per_key,
+            ..LimiterSettings::default()
+        };
+        let page_bytes = settings.server.page_cache_mib.saturating_mul(1024 * 1024);
+        let redis = redis(settings, &tasks)?;
+        let ephemeral = match &redis {
+            Some(redis) => Ephemeral::shared(redis, &clock, limits, page_bytes, &tasks),
+            None => Ephemeral::here(&clock, limits, page_bytes),
+        };
+        let memory = memory(settings, &store, &ephemeral, &clock, &tasks)?;
+        let ports = Ports {
+            store: store.ports.clone(),
+            limiter: ephemeral.limiter,
+            identities: Arc::new(match &redis {
+                None if !store.is_embedded() => MemoryIdentities::alone(clock.clone()),
+                _ => MemoryIdentities::new(clock.clone()),
+            }),
+            bus: ephemeral.bus,
+            buffer: ephemeral.buffer,
+            pages: ephemeral.pages,
+            models: models(settings)?,
+            hasher: Arc::new(Argon2Hasher::new(HashCost::default())),
+            signer: Arc::new(JwtSigner::new(secret.clone())),
+            key_maker: Arc::new(KeyRing::new(secret)),
+            clock,
+            ids: Arc::new(SystemIds),
+            spawner: Arc::new(tasks.clone()),
+        };
+        let budget = Budget { messages: settings.llm.history_messages, chars: settings.llm.history_chars };
+        let instance = InstanceId(SystemIds.next().to_string());
+        let engine =
+            EngineSettings { total: settings.llm.total_timeout.0, ..EngineSettings::new(instance, budget) };
+        let engine = if store.is_embedded() { engine } else { engine.shared() };
+        let services = Services::new(ports, ServiceSettings { token_ttl: settings.auth.token_ttl.0, engine });
+        Ok(Wired { services, store, redis, memory, tasks })
+    }
+    .boxed()
 }
 
 /// The Redis of the settings, if there is one. Nothing is asked of it.

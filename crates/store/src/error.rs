@@ -12,6 +12,16 @@ pub enum Abort<T> {
     Error(StoreError),
 }
 
+impl<T> Abort<T> {
+    /// What the caller is told.
+    pub fn ended(self) -> Result<T, StoreError> {
+        match self {
+            Self::With(value) => Ok(value),
+            Self::Error(error) => Err(error),
+        }
+    }
+}
+
 impl<T> From<Error> for Abort<T> {
     fn from(error: Error) -> Self {
         Self::Error(from_diesel(error))

@@ -2,6 +2,9 @@
 //!
 //! `shared/<table>.rs` holds every query once. Both backends mount the same files and supply
 //! `Conn`, `Db` and `Store`, whose `write` is one transaction (ADR 0001, 0002).
+//!
+//! What may be awaited from outside is a boxed future: an `async fn` is compiled in every crate that awaits it, with all
+//! that it awaits itself, and the command line and the bench took twice as long to build.
 
 #![expect(
     clippy::duplicate_mod,
@@ -16,6 +19,8 @@ pub mod sqlite;
 mod transfer;
 pub mod types;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 pub use levels::Levels;
 use maru_domain::clock::Timestamp;
 use maru_domain::error::{BoxError, StoreError};
@@ -184,30 +189,36 @@ enum Backend {
 ///
 /// # Errors
 /// When it cannot be reached, or a migration fails.
-pub async fn migrate(location: &Location) -> Result<Vec<String>, OpenError> {
-    match location.clone() {
-        Location::Sqlite(path) => blocking(move || sqlite::migrate(&path)).await,
-        Location::Postgres(url) => postgres::migrate(&url).await,
+pub fn migrate(location: &Location) -> BoxFuture<'_, Result<Vec<String>, OpenError>> {
+    async move {
+        match location.clone() {
+            Location::Sqlite(path) => blocking(move || sqlite::migrate(&path)).await,
+            Location::Postgres(url) => postgres::migrate(&url).await,
+        }
     }
+    .boxed()
 }
 
 /// How far a database's tables have come.
 ///
 /// # Errors
 /// When it cannot be reached.
-pub async fn levels(location: &Location) -> Result<Levels, OpenError> {
-    match location.clone() {
-        Location::Sqlite(path) => blocking(move || sqlite::levels(&path)).await,
-        Location::Postgres(url) => postgres::levels(&url).await,
+pub fn levels(location: &Location) -> BoxFuture<'_, Result<Levels, OpenError>> {
+    async move {
+        match location.clone() {
+            Location::Sqlite(path) => blocking(move || sqlite::levels(&path)).await,
+            Location::Postgres(url) => postgres::levels(&url).await,
+        }
     }
+    .boxed()
 }
 
 /// The migrations that a database lacks.
 ///
 /// # Errors
 /// When it cannot be reached, or [`OpenError::Newer`].
-pub async fn pending(location: &Location) -> Result<Vec<String>, OpenError> {
-    Ok(levels(location).await?.known()?.pending)
+pub fn pending(location: &Location) -> BoxFuture<'_, Result<Vec<String>, OpenError>> {
+    async move { Ok(levels(location).await?.known()?.pending) }.boxed()
 }
 
 /// Copies a SQLite file that holds something and is about to be migrated; answers where to. The caller
@@ -216,23 +227,29 @@ pub async fn pending(location: &Location) -> Result<Vec<String>, OpenError> {
 ///
 /// # Errors
 /// When the copy cannot be made.
-pub async fn keep_before_migrating(location: &Location) -> Result<Option<PathBuf>, OpenError> {
-    match location.clone() {
-        Location::Sqlite(path) => blocking(move || sqlite::keep(&path)).await,
-        Location::Postgres(_) => Ok(None),
+pub fn keep_before_migrating(location: &Location) -> BoxFuture<'_, Result<Option<PathBuf>, OpenError>> {
+    async move {
+        match location.clone() {
+            Location::Sqlite(path) => blocking(move || sqlite::keep(&path)).await,
+            Location::Postgres(_) => Ok(None),
+        }
     }
+    .boxed()
 }
 
 /// Copies the database, as it is at one instant, into a new SQLite file, while servers go on writing.
 ///
 /// # Errors
 /// When it cannot be read, or the file cannot be written or does not read as it should.
-pub async fn backup(location: &Location, to: &Path) -> Result<Kept, OpenError> {
-    let to = to.to_owned();
-    match location.clone() {
-        Location::Sqlite(path) => blocking(move || sqlite::files::backup(&path, &to)).await,
-        Location::Postgres(url) => Err(refused(postgres::words::instead_of_backup(&url, &to))),
+pub fn backup<'a>(location: &'a Location, to: &'a Path) -> BoxFuture<'a, Result<Kept, OpenError>> {
+    async move {
+        let to = to.to_owned();
+        match location.clone() {
+            Location::Sqlite(path) => blocking(move || sqlite::files::backup(&path, &to)).await,
+            Location::Postgres(url) => Err(refused(postgres::words::instead_of_backup(&url, &to))),
+        }
     }
+    .boxed()
 }
 
 /// Puts a backup in a SQLite database's place, after it was looked through.
@@ -240,24 +257,31 @@ pub async fn backup(location: &Location, to: &Path) -> Result<Kept, OpenError> {
 /// # Errors
 /// When the file is damaged, is none of maru's or of a newer one, or when a database is in its place and it
 /// is not to be overwritten.
-pub async fn restore(from: &Path, location: &Location, overwrite: bool) -> Result<Restored, OpenError> {
-    let from = from.to_owned();
-    match location.clone() {
-        Location::Sqlite(path) => {
-            blocking(move || {
-                // Locking makes what is not there.
-                if !from.is_file() {
-                    return Err(refused(format!("there is no file {}", from.display())));
-                }
-                let lock = sqlite::lock(&path)?;
-                let restored = sqlite::files::restore(&from, &path, overwrite);
-                drop(lock);
-                restored
-            })
-            .await
+pub fn restore<'a>(
+    from: &'a Path,
+    location: &'a Location,
+    overwrite: bool,
+) -> BoxFuture<'a, Result<Restored, OpenError>> {
+    async move {
+        let from = from.to_owned();
+        match location.clone() {
+            Location::Sqlite(path) => {
+                blocking(move || {
+                    // Locking makes what is not there.
+                    if !from.is_file() {
+                        return Err(refused(format!("there is no file {}", from.display())));
+                    }
+                    let lock = sqlite::lock(&path)?;
+                    let restored = sqlite::files::restore(&from, &path, overwrite);
+                    drop(lock);
+                    restored
+                })
+                .await
+            }
+            Location::Postgres(url) => Err(refused(postgres::words::instead_of_restore(&url, &from))),
         }
-        Location::Postgres(url) => Err(refused(postgres::words::instead_of_restore(&url, &from))),
     }
+    .boxed()
 }
 
 /// Holds a SQLite file for one server alone; nothing to hold on PostgreSQL.
@@ -282,78 +306,96 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be reached.
-    pub async fn open(
+    pub fn open(
         location: &Location,
         durability: Durability,
         pool_size: usize,
-    ) -> Result<Self, OpenError> {
-        match location.clone() {
-            Location::Sqlite(path) => {
-                let store = blocking(move || sqlite::Store::open(&path, durability)).await?;
-                let store = Arc::new(store);
-                Ok(Self { ports: ports(&store), backend: Backend::Sqlite(store) })
-            }
-            Location::Postgres(url) => {
-                let store = Arc::new(postgres::Store::open(&url, pool_size)?);
-                store.ping().await.map_err(OpenError::store)?;
-                Ok(Self { ports: ports(&store), backend: Backend::Postgres(store) })
+    ) -> BoxFuture<'_, Result<Self, OpenError>> {
+        async move {
+            match location.clone() {
+                Location::Sqlite(path) => {
+                    let store = blocking(move || sqlite::Store::open(&path, durability)).await?;
+                    let store = Arc::new(store);
+                    Ok(Self { ports: ports(&store), backend: Backend::Sqlite(store) })
+                }
+                Location::Postgres(url) => {
+                    let store = Arc::new(postgres::Store::open(&url, pool_size)?);
+                    store.ping().await.map_err(OpenError::store)?;
+                    Ok(Self { ports: ports(&store), backend: Backend::Postgres(store) })
+                }
             }
         }
+        .boxed()
     }
 
     /// Asks the database whether it answers, and on SQLite, after a write has failed, whether another works.
     ///
     /// # Errors
     /// When it does not.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        match &self.backend {
-            Backend::Sqlite(store) => store.ping().await,
-            Backend::Postgres(store) => store.ping().await,
+    pub fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            match &self.backend {
+                Backend::Sqlite(store) => store.ping().await,
+                Backend::Postgres(store) => store.ping().await,
+            }
         }
+        .boxed()
     }
 
     /// The database's settings on which durability rests: name, value, and whether it is safe.
     ///
     /// # Errors
     /// When it does not answer.
-    pub async fn durability(&self) -> Result<Vec<(&'static str, String, bool)>, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(store) => store.durability().await,
-            Backend::Postgres(store) => store.durability().await,
+    pub fn durability(&self) -> BoxFuture<'_, Result<Vec<(&'static str, String, bool)>, StoreError>> {
+        async move {
+            match &self.backend {
+                Backend::Sqlite(store) => store.durability().await,
+                Backend::Postgres(store) => store.durability().await,
+            }
         }
+        .boxed()
     }
 
     /// What a database server's clock says; a file has none of its own.
     ///
     /// # Errors
     /// When it does not answer.
-    pub async fn clock(&self) -> Result<Option<Timestamp>, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(_) => Ok(None),
-            Backend::Postgres(store) => store.clock().await.map(Some),
+    pub fn clock(&self) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        async move {
+            match &self.backend {
+                Backend::Sqlite(_) => Ok(None),
+                Backend::Postgres(store) => store.clock().await.map(Some),
+            }
         }
+        .boxed()
     }
 
     /// What the database itself holds to be broken: on SQLite every page, index and reference is looked at.
     ///
     /// # Errors
     /// When it does not answer.
-    pub async fn integrity(&self) -> Result<Vec<String>, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(store) => store.integrity().await,
-            Backend::Postgres(store) => store.integrity().await,
+    pub fn integrity(&self) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
+        async move {
+            match &self.backend {
+                Backend::Sqlite(store) => store.integrity().await,
+                Backend::Postgres(store) => store.integrity().await,
+            }
         }
+        .boxed()
     }
 
     /// Leaves a SQLite file that is whole by itself, without a write-ahead log beside it.
     ///
     /// # Errors
     /// When somebody still reads it; nothing is lost then.
-    pub async fn tidy(&self, location: &Location) -> Result<(), OpenError> {
-        match location.clone() {
-            Location::Sqlite(path) => blocking(move || sqlite::tidy(&path)).await,
-            Location::Postgres(_) => Ok(()),
+    pub fn tidy<'a>(&'a self, location: &'a Location) -> BoxFuture<'a, Result<(), OpenError>> {
+        async move {
+            match location.clone() {
+                Location::Sqlite(path) => blocking(move || sqlite::tidy(&path)).await,
+                Location::Postgres(_) => Ok(()),
+            }
         }
+        .boxed()
     }
 
     /// True when one instance has the database to itself.

@@ -14,12 +14,14 @@ use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use maru_domain::error::StoreError;
 use pulse::Pulse;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 #[path = "shared/api_keys.rs"]
 mod api_keys;
@@ -84,6 +86,10 @@ const COMMITTING: Duration = Duration::from_secs(4);
 /// Names the advisory lock under which migrations run; "maru" as a number.
 const MIGRATION_LOCK: i64 = 0x6d61_7275;
 
+/// A call that tells its caller by itself what was found. All calls are of this one type, so that what runs them is
+/// compiled once and not for each of them.
+type Call = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<(), StoreError>> + Send>;
+
 /// The database.
 pub struct Store {
     pool: Pool<AsyncPgConnection>,
@@ -124,15 +130,7 @@ impl Store {
         &self,
         work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.detached(|conn| {
-            Box::pin(async move {
-                match work(conn).await {
-                    Ok(value) | Err(Abort::With(value)) => Ok(value),
-                    Err(Abort::Error(error)) => Err(error),
-                }
-            })
-        })
-        .await
+        self.detached(|conn| Box::pin(async move { work(conn).await.or_else(Abort::ended) })).await
     }
 
     /// Looks up a row or two by a key.
@@ -157,21 +155,17 @@ impl Store {
         &self,
         call: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (pool, pulse) = (self.pool.clone(), Arc::clone(&self.pulse));
-        let task = self.runtime.spawn(async move {
-            let mut conn = pulse.guard(async { pool.get().await.map_err(unavailable) }).await?;
-            let done = pulse.guard(call(&mut conn)).await;
-            if matches!(done, Err(StoreError::Unavailable { .. })) {
-                // It may be broken: closed, the server rolls back whatever is open.
-                drop(Object::take(conn));
-            }
-            if pulse.is_lost() {
-                // Those that wait for work have lost it as well, and may never hear of it.
-                pool.retain(|_, _| false);
-            }
-            done
+        let (tell, told) = oneshot::channel();
+        let call: Call = Box::new(move |conn| {
+            let telling = async move {
+                let _ = tell.send(call(conn).await?);
+                Ok(())
+            };
+            telling.boxed()
         });
-        task.await.map_err(|error| StoreError::Internal(error.into()))?
+        let task = self.runtime.spawn(to_its_end(self.pool.clone(), Arc::clone(&self.pulse), call));
+        task.await.map_err(|error| StoreError::Internal(error.into()))??;
+        told.await.map_err(|error| StoreError::Internal(error.into()))
     }
 
     /// What the server is set to.
@@ -244,6 +238,21 @@ impl Store {
     }
 }
 
+/// Gives a call a connection for as long as the server answers.
+async fn to_its_end(pool: Pool<AsyncPgConnection>, pulse: Arc<Pulse>, call: Call) -> Result<(), StoreError> {
+    let mut conn = pulse.guard(async { pool.get().await.map_err(unavailable) }).await?;
+    let done = pulse.guard(call(&mut conn)).await;
+    if matches!(done, Err(StoreError::Unavailable { .. })) {
+        // It may be broken: closed, the server rolls back whatever is open.
+        drop(Object::take(conn));
+    }
+    if pulse.is_lost() {
+        // Those that wait for work have lost it as well, and may never hear of it.
+        pool.retain(|_, _| false);
+    }
+    done
+}
+
 /// Begins, works, and commits or rolls back. After `Unavailable` the connection must not be used again.
 async fn transaction<T: Send + 'static>(
     conn: &mut Conn,
@@ -252,24 +261,22 @@ async fn transaction<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     Transactions::begin_transaction_sql(conn, begin).await.map_err(unavailable)?;
     match work(conn).await {
-        Ok(value) => {
-            let unknown = |source| StoreError::Unavailable { certain: false, source };
-            let committed = tokio::time::timeout(COMMITTING, Transactions::commit_transaction(conn)).await;
-            // A connection that breaks during COMMIT leaves the outcome unknown.
-            committed.map_err(|late| unknown(late.into()))?.map_err(|error| match from_diesel(error) {
-                StoreError::Unavailable { source, .. } | StoreError::Internal(source) => unknown(source),
-                conflict @ StoreError::Conflict(_) => conflict,
-            })?;
-            Ok(value)
-        }
+        Ok(value) => commit(conn).await.map(|()| value),
         Err(abort) => {
             Transactions::rollback_transaction(conn).await.map_err(unavailable)?;
-            match abort {
-                Abort::With(value) => Ok(value),
-                Abort::Error(error) => Err(error),
-            }
+            abort.ended()
         }
     }
+}
+
+async fn commit(conn: &mut Conn) -> Result<(), StoreError> {
+    let unknown = |source| StoreError::Unavailable { certain: false, source };
+    let committed = tokio::time::timeout(COMMITTING, Transactions::commit_transaction(conn)).await;
+    // A connection that breaks during COMMIT leaves the outcome unknown.
+    committed.map_err(|late| unknown(late.into()))?.map_err(|error| match from_diesel(error) {
+        StoreError::Unavailable { source, .. } | StoreError::Internal(source) => unknown(source),
+        conflict @ StoreError::Conflict(_) => conflict,
+    })
 }
 
 /// Brings the database to today's tables; answers what was done. Instances that start together

@@ -10,6 +10,8 @@ mod rows;
 mod sqlite;
 
 use crate::{Location, OpenError, refused};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use plan::{Plan, Table};
 use rows::Tally;
 use std::path::{Path, PathBuf};
@@ -88,66 +90,69 @@ impl Way {
 ///
 /// # Errors
 /// When one of them cannot be used, is served, or the new place holds something; when the two do not agree in the end.
-pub async fn transfer(
-    from: &Location,
-    to: &Location,
+pub fn transfer<'a>(
+    from: &'a Location,
+    to: &'a Location,
     start_over: bool,
-    told: Told<'_>,
-) -> Result<Moved, OpenError> {
-    let way = Way::of(from, to)?;
-    if let Location::Sqlite(path) = from
-        && !path.exists()
-    {
-        return Err(refused(format!("{} is not there; there is nothing to move", from.shown())));
-    }
-    // No server may be on the file, and none may come.
-    let held = Arc::new(crate::sqlite::lock(way.sqlite())?);
-    let missing = crate::pending(from).await?;
-    if !missing.is_empty() {
-        return Err(refused(format!(
-            "{} lacks {}; run `maru migrate --store …` on it first",
-            from.shown(),
-            missing.join(", ")
-        )));
-    }
-    ready(to).await?;
-    let postgres = postgres::Client::open(way.postgres()).await?;
-    postgres.is_alone().await?;
-    let plan = Plan::of(&postgres).await?;
-    let sqlite = sqlite::Handle::new(way.sqlite(), plan.clone(), held);
-    let source = from.shown();
-    let moved = match &way {
-        Way::ToPostgres(..) => {
-            let marks = postgres.begin(&plan, &source, start_over).await?;
-            let rows = sqlite.count().await?;
-            told(Step::Rows(rows));
-            told(Step::Resumed(marks.rows()));
-            for table in &plan.tables {
-                postgres.take_in(table, &marks, sqlite.read_from(table, &marks), told).await?;
-            }
-            postgres.carry_numbers(&plan, sqlite.numbers().await?).await?;
-            marks.rows()
+    told: Told<'a>,
+) -> BoxFuture<'a, Result<Moved, OpenError>> {
+    async move {
+        let way = Way::of(from, to)?;
+        if let Location::Sqlite(path) = from
+            && !path.exists()
+        {
+            return Err(refused(format!("{} is not there; there is nothing to move", from.shown())));
         }
-        Way::ToSqlite(..) => {
-            let marks = sqlite.begin(&source, start_over).await?;
-            postgres.hold_one_instant().await?;
-            let rows = postgres.count(&plan).await?;
-            told(Step::Rows(rows));
-            told(Step::Resumed(marks.rows()));
-            for table in &plan.tables {
-                sqlite.take_in(table, &marks, &postgres, told).await?;
-            }
-            sqlite.carry_numbers(postgres.numbers(&plan).await?).await?;
-            postgres.let_go().await?;
-            marks.rows()
+        // No server may be on the file, and none may come.
+        let held = Arc::new(crate::sqlite::lock(way.sqlite())?);
+        let missing = crate::pending(from).await?;
+        if !missing.is_empty() {
+            return Err(refused(format!(
+                "{} lacks {}; run `maru migrate --store …` on it first",
+                from.shown(),
+                missing.join(", ")
+            )));
         }
-    };
-    let tables = compare(&plan, &sqlite, &postgres, told).await?;
-    match &way {
-        Way::ToPostgres(..) => postgres.finish().await?,
-        Way::ToSqlite(..) => sqlite.finish().await?,
+        ready(to).await?;
+        let postgres = postgres::Client::open(way.postgres()).await?;
+        postgres.is_alone().await?;
+        let plan = Plan::of(&postgres).await?;
+        let sqlite = sqlite::Handle::new(way.sqlite(), plan.clone(), held);
+        let source = from.shown();
+        let moved = match &way {
+            Way::ToPostgres(..) => {
+                let marks = postgres.begin(&plan, &source, start_over).await?;
+                let rows = sqlite.count().await?;
+                told(Step::Rows(rows));
+                told(Step::Resumed(marks.rows()));
+                for table in &plan.tables {
+                    postgres.take_in(table, &marks, sqlite.read_from(table, &marks), told).await?;
+                }
+                postgres.carry_numbers(&plan, sqlite.numbers().await?).await?;
+                marks.rows()
+            }
+            Way::ToSqlite(..) => {
+                let marks = sqlite.begin(&source, start_over).await?;
+                postgres.hold_one_instant().await?;
+                let rows = postgres.count(&plan).await?;
+                told(Step::Rows(rows));
+                told(Step::Resumed(marks.rows()));
+                for table in &plan.tables {
+                    sqlite.take_in(table, &marks, &postgres, told).await?;
+                }
+                sqlite.carry_numbers(postgres.numbers(&plan).await?).await?;
+                postgres.let_go().await?;
+                marks.rows()
+            }
+        };
+        let tables = compare(&plan, &sqlite, &postgres, told).await?;
+        match &way {
+            Way::ToPostgres(..) => postgres.finish().await?,
+            Way::ToSqlite(..) => sqlite.finish().await?,
+        }
+        Ok(Moved { tables, resumed: moved })
     }
-    Ok(Moved { tables, resumed: moved })
+    .boxed()
 }
 
 /// Makes the tables of the new place, if it has none yet.

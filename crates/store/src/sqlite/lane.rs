@@ -47,6 +47,38 @@ type Answer = Box<dyn FnOnce(Result<(), Commit>) + Send>;
 /// A unit of work.
 type Job = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, (Done, Answer)> + Send>;
 
+/// What a caller wants done.
+type Work<T> = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send>;
+
+/// The job that does `work`. Work is of one type for each answer, so that this is not compiled for every query.
+fn job<T: Send + 'static>(work: Work<T>, sender: oneshot::Sender<Result<T, StoreError>>) -> Job {
+    Box::new(move |conn| {
+        async move {
+            let (done, end) = match AssertUnwindSafe(work(conn)).catch_unwind().await {
+                Ok(Ok(value)) => (Ok(value), Done::Keep),
+                Ok(Err(abort)) => (Err(abort), Done::Undo),
+                Err(_) => (Err(Abort::Error(StoreError::Internal(PANICKED.into()))), Done::Panicked),
+            };
+            let answer: Answer = Box::new(move |commit| {
+                let _ = sender.send(match (done, commit) {
+                    (Ok(value) | Err(Abort::With(value)), Ok(())) => Ok(value),
+                    (Err(Abort::Error(error)), Ok(())) => Err(error),
+                    (Ok(_), Err(Commit { certain, why })) => {
+                        Err(StoreError::Unavailable { certain, source: why.into() })
+                    }
+                    // A refusal may rest on what others of the group had written.
+                    (Err(Abort::With(_) | Abort::Error(StoreError::Conflict(_))), Err(failed)) => {
+                        Err(unavailable(failed.why))
+                    }
+                    (Err(Abort::Error(error)), Err(_)) => Err(error),
+                });
+            });
+            (end, answer)
+        }
+        .boxed()
+    })
+}
+
 /// How a job has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Done {
@@ -95,31 +127,7 @@ impl Lane {
         work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move |conn| {
-            async move {
-                let (done, end) = match AssertUnwindSafe(work(conn)).catch_unwind().await {
-                    Ok(Ok(value)) => (Ok(value), Done::Keep),
-                    Ok(Err(abort)) => (Err(abort), Done::Undo),
-                    Err(_) => (Err(Abort::Error(StoreError::Internal(PANICKED.into()))), Done::Panicked),
-                };
-                let answer: Answer = Box::new(move |commit| {
-                    let _ = sender.send(match (done, commit) {
-                        (Ok(value) | Err(Abort::With(value)), Ok(())) => Ok(value),
-                        (Err(Abort::Error(error)), Ok(())) => Err(error),
-                        (Ok(_), Err(Commit { certain, why })) => {
-                            Err(StoreError::Unavailable { certain, source: why.into() })
-                        }
-                        // A refusal may rest on what others of the group had written.
-                        (Err(Abort::With(_) | Abort::Error(StoreError::Conflict(_))), Err(failed)) => {
-                            Err(unavailable(failed.why))
-                        }
-                        (Err(Abort::Error(error)), Err(_)) => Err(error),
-                    });
-                });
-                (end, answer)
-            }
-            .boxed()
-        });
+        let job = job(Box::new(work), sender);
         self.0.send(job).await.map_err(|_| unavailable("the database thread has stopped"))?;
         // A job that could not be run is dropped with its sender; the lane has logged why.
         receiver.await.map_err(|_| unavailable("the database cannot be used now; nothing was done"))?
@@ -215,10 +223,7 @@ impl Looking<'_> {
             Err(_) => Err(StoreError::Internal(PANICKED.into())),
             Ok(done) => {
                 self.0.conn = Some(conn);
-                match done {
-                    Ok(value) | Err(Abort::With(value)) => Ok(value),
-                    Err(Abort::Error(error)) => Err(error),
-                }
+                done.or_else(Abort::ended)
             }
         }
     }
