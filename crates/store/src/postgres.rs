@@ -2,6 +2,7 @@
 //! two, TLS by rustls, no libpq.
 
 pub(crate) mod connect;
+mod gather;
 mod pulse;
 
 pub(crate) mod words;
@@ -16,6 +17,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, Tr
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use gather::Gather;
 use maru_domain::error::StoreError;
 use pulse::Pulse;
 use std::sync::Arc;
@@ -94,6 +96,7 @@ type Call = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<(), Sto
 pub struct Store {
     pool: Pool<AsyncPgConnection>,
     pulse: Arc<Pulse>,
+    gather: Arc<Gather>,
     /// Where calls and the connections' own tasks run: a web worker's runtime may end before them.
     runtime: Handle,
 }
@@ -114,7 +117,7 @@ impl Store {
             .build()
             .map_err(OpenError::store)?;
         let runtime = Handle::try_current().map_err(OpenError::store)?;
-        Ok(Self { pool, pulse: Pulse::new(url, runtime.clone()), runtime })
+        Ok(Self { pool, pulse: Pulse::new(url, runtime.clone()), gather: Arc::default(), runtime })
     }
 
     /// Runs `work` in a transaction and answers when it is committed.
@@ -259,14 +262,22 @@ async fn transaction<T: Send + 'static>(
     begin: &str,
     work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
 ) -> Result<T, StoreError> {
-    Transactions::begin_transaction_sql(conn, begin).await.map_err(unavailable)?;
+    begin_by(conn, begin).await?;
     match work(conn).await {
         Ok(value) => commit(conn).await.map(|()| value),
         Err(abort) => {
-            Transactions::rollback_transaction(conn).await.map_err(unavailable)?;
+            rollback(conn).await?;
             abort.ended()
         }
     }
+}
+
+async fn begin_by(conn: &mut Conn, begin: &str) -> Result<(), StoreError> {
+    Transactions::begin_transaction_sql(conn, begin).await.map_err(unavailable)
+}
+
+async fn rollback(conn: &mut Conn) -> Result<(), StoreError> {
+    Transactions::rollback_transaction(conn).await.map_err(unavailable)
 }
 
 async fn commit(conn: &mut Conn) -> Result<(), StoreError> {

@@ -8,9 +8,23 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types as st;
 use diesel::sqlite::Sqlite;
 use maru_domain::clock::Timestamp;
+use maru_domain::error::StoreError;
 use serde_json::{Map, Value};
 use std::io::Write;
 use uuid::Uuid;
+
+/// The domain's objects of these rows.
+///
+/// # Errors
+/// When a row holds what no object has.
+pub fn objects<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Result<Vec<T>, StoreError> {
+    // In one piece: to collect results grows step by step, and moves all objects each time.
+    let mut objects = Vec::with_capacity(rows.len());
+    for row in rows {
+        objects.push(T::try_from(row)?);
+    }
+    Ok(objects)
+}
 
 /// SQL types of our own, mapped to each database's nearest.
 pub mod sql {

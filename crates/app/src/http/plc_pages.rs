@@ -7,6 +7,7 @@ use actix_web::web::Bytes;
 use maru_domain::error::{Fault, codes};
 use maru_domain::messages::Message;
 use maru_domain::plcs::{Hidden, PlcUuid};
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,21 +19,43 @@ pub struct PlcPage {
     body: usize,
 }
 
+/// A page that is about to be written.
+pub struct BlankPage {
+    plcs: BTreeSet<PlcUuid>,
+    bytes: Vec<u8>,
+}
+
+/// What a message takes on a page beside its text, about.
+const FRAME_BYTES: usize = 512;
+
+impl BlankPage {
+    /// The page of this shape, which must hide nothing.
+    ///
+    /// # Errors
+    /// Never in practice: shapes are JSON.
+    pub fn written(mut self, shape: &impl Serialize) -> Result<PlcPage, Fault> {
+        let body = self.bytes.len();
+        let written = serde_json::to_writer(&mut self.bytes, shape);
+        written.map_err(|error| Fault::new(&codes::INTERNAL).caused_by(error))?;
+        Ok(PlcPage { plcs: self.plcs, bytes: self.bytes.into(), body })
+    }
+}
+
 impl PlcPage {
-    /// A page of these messages, made with nothing hidden.
+    /// A page for these messages.
     ///
     /// # Errors
     /// Never in practice: ids are text.
-    pub fn of<'m>(messages: impl IntoIterator<Item = &'m Message>, body: &[u8]) -> Result<Self, Fault> {
-        let plcs = messages.into_iter().filter_map(|message| message.plc.as_ref());
+    pub fn blank(messages: &[Message]) -> Result<BlankPage, Fault> {
+        let plcs = messages.iter().filter_map(|message| message.plc.as_ref());
         let plcs: BTreeSet<PlcUuid> =
             plcs.filter(|plc| plc.has_snapshot()).map(|plc| plc.uuid.clone()).collect();
-        let mut bytes =
-            serde_json::to_vec(&plcs).map_err(|error| Fault::new(&codes::INTERNAL).caused_by(error))?;
+        let room = messages.iter().map(|message| message.content.len() + FRAME_BYTES).sum();
+        let mut bytes = Vec::with_capacity(room);
+        let written = serde_json::to_writer(&mut bytes, &plcs);
+        written.map_err(|error| Fault::new(&codes::INTERNAL).caused_by(error))?;
         bytes.push(b'\n');
-        let at = bytes.len();
-        bytes.extend_from_slice(body);
-        Ok(Self { plcs, bytes: bytes.into(), body: at })
+        Ok(BlankPage { plcs, bytes })
     }
 
     /// The page kept under a key.

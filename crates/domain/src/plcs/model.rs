@@ -170,20 +170,21 @@ pub struct PlcSnapshot {
 pub struct MessagePlc {
     /// Which PLC; told whatever became of it.
     pub uuid: PlcUuid,
-    snapshot: Option<PlcSnapshot>,
+    /// In a place of its own: most messages have none, and lists of messages are moved about.
+    snapshot: Option<Box<PlcSnapshot>>,
 }
 
 impl MessagePlc {
     /// What is stored. Replies name the PLC of their message and have no snapshot.
     #[must_use]
     pub fn new(uuid: PlcUuid, snapshot: Option<PlcSnapshot>) -> Self {
-        Self { uuid, snapshot }
+        Self { uuid, snapshot: snapshot.map(Box::new) }
     }
 
     /// The snapshot, unless the PLC is hidden now.
     #[must_use]
     pub fn shown(&self, hidden: &Hidden) -> Option<&PlcSnapshot> {
-        self.snapshot.as_ref().filter(|_| !hidden.contains(&self.uuid))
+        self.snapshot.as_deref().filter(|_| !hidden.contains(&self.uuid))
     }
 
     /// True when there is something that may have to be hidden.

@@ -11,7 +11,7 @@ use super::turns::options_of;
 use super::{Conn, room_events};
 use crate::error::Abort;
 use crate::schema::{messages, rooms, turns};
-use crate::types::{DbId, DbJson, DbTime};
+use crate::types::{DbId, DbJson, DbTime, objects};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use maru_domain::clock::Timestamp;
@@ -244,10 +244,14 @@ pub async fn page(
     let rows = messages::table
         .filter(messages::room_id.eq(DbId(room.0)))
         .filter(messages::deleted_at.is_null())
-        .select(MessageRow::as_select())
-        .into_boxed();
-    let rows: Vec<MessageRow> = by_key!(rows, messages::seq, request).load(conn).await?;
-    let items = rows.into_iter().map(Message::try_from).collect::<Result<_, _>>()?;
+        .select(MessageRow::as_select());
+    // The first page of either end is asked for most. Its text is fixed: diesel writes that of a boxed query each time.
+    let rows: Vec<MessageRow> = match request.reading() {
+        (None, false) => rows.order(messages::seq.asc()).limit(request.rows()).load(conn).await?,
+        (None, true) => rows.order(messages::seq.desc()).limit(request.rows()).load(conn).await?,
+        (Some(_), _) => by_key!(rows.into_boxed(), messages::seq, request).load(conn).await?,
+    };
+    let items = objects(rows)?;
     Ok(Page::of(&request, items))
 }
 

@@ -5,7 +5,7 @@ use super::turns::view_of;
 use super::{Conn, Db, Store};
 use crate::error::Abort;
 use crate::schema::{messages, quotes, rooms, turns};
-use crate::types::{DbId, DbJson};
+use crate::types::{DbId, DbJson, objects};
 use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -64,7 +64,7 @@ async fn page(
         rows = rows.filter(quotes::category.eq(category.as_str()));
     }
     let rows: Vec<QuoteRow> = by_key!(rows, quotes::number, request).load(conn).await?;
-    let items = rows.into_iter().map(Quote::try_from).collect::<Result<_, _>>()?;
+    let items = objects(rows)?;
     Ok(Page::of(&request, items))
 }
 
@@ -164,7 +164,7 @@ impl QuoteStore for Store {
                     .select(QuoteRow::as_select())
                     .load(conn)
                     .await?;
-                Ok(rows.into_iter().map(Quote::try_from).collect::<Result<_, _>>()?)
+                Ok(objects(rows)?)
             })
         })
         .await

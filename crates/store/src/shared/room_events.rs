@@ -4,7 +4,7 @@ use super::fragments::{Prepare, by_key};
 use super::rooms::ROOMS_AT_ONCE;
 use super::{Conn, Db, Store};
 use crate::schema::{room_events, rooms};
-use crate::types::{DbId, DbTime};
+use crate::types::{DbId, DbTime, objects};
 use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -74,7 +74,7 @@ impl EventStore for Store {
                     .select(EventRow::as_select())
                     .load(conn)
                     .await?;
-                Ok(rows.into_iter().map(RoomEvent::try_from).collect::<Result<_, _>>()?)
+                Ok(objects(rows)?)
             })
         })
         .await
@@ -88,7 +88,7 @@ impl EventStore for Store {
                     .select(EventRow::as_select())
                     .into_boxed();
                 let rows: Vec<EventRow> = by_key!(rows, room_events::seq, request).load(conn).await?;
-                let events = rows.into_iter().map(RoomEvent::try_from).collect::<Result<_, _>>()?;
+                let events = objects(rows)?;
                 Ok(Page::of(&request, events))
             })
         })

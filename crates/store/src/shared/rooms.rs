@@ -7,7 +7,7 @@ use super::turns::TurnRow;
 use super::{Conn, Db, Store, room_changes};
 use crate::error::Abort;
 use crate::schema::{messages, rooms, turns};
-use crate::types::{DbId, DbJson, DbTime};
+use crate::types::{DbId, DbJson, DbTime, objects};
 use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -165,8 +165,13 @@ async fn create(
     Ok(Once::Done(row.try_into()?))
 }
 
-async fn by_id(conn: &mut Conn, id: RoomId) -> QueryResult<Option<RoomRow>> {
+pub async fn by_id(conn: &mut Conn, id: RoomId) -> QueryResult<Option<RoomRow>> {
     there!().filter(rooms::id.eq(DbId(id.0))).select(RoomRow::as_select()).first(conn).await.optional()
+}
+
+/// The rooms of these ids that are there, in any order.
+pub async fn by_ids(conn: &mut Conn, ids: &[DbId]) -> QueryResult<Vec<RoomRow>> {
+    there!().filter(rooms::id.eq_any(ids)).select(RoomRow::as_select()).load(conn).await
 }
 
 /// The room of that name. In the words of the partial indexes.
@@ -206,7 +211,7 @@ async fn page(
         };
     }
     let rows: Vec<RoomRow> = rows.load(conn).await?;
-    let items = rows.into_iter().map(Room::try_from).collect::<Result<_, _>>()?;
+    let items = objects(rows)?;
     Ok(Page::of(&request, items))
 }
 
@@ -225,7 +230,7 @@ async fn numbered(
         }
     };
     let rows: Vec<RoomRow> = by_key!(rows, rooms::number, request).load(conn).await?;
-    let items = rows.into_iter().map(Room::try_from).collect::<Result<_, _>>()?;
+    let items = objects(rows)?;
     Ok(Page::of(&request, items))
 }
 
@@ -245,7 +250,7 @@ async fn completions(
         rows = rows.filter(rooms::model.eq(model));
     }
     let rows: Vec<RoomRow> = by_key!(rows, rooms::number, request).load(conn).await?;
-    let items = rows.into_iter().map(Room::try_from).collect::<Result<_, _>>()?;
+    let items = objects(rows)?;
     Ok(Page::of(&request, items))
 }
 
@@ -261,7 +266,7 @@ async fn conversation(
         .select(MessageRow::as_select())
         .load(conn)
         .await?;
-    let messages = rows.into_iter().map(TryInto::try_into).collect::<Result<_, StoreError>>()?;
+    let messages = objects(rows)?;
     Ok(Some(Conversation { room: room.try_into()?, messages }))
 }
 
@@ -275,9 +280,7 @@ async fn conversations(
     let ids: Vec<DbId> = ids.into_iter().map(|id| DbId(id.0)).collect();
     let mut found: HashMap<RoomId, Conversation> = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(ROOMS_AT_ONCE) {
-        let rows: Vec<RoomRow> =
-            there!().filter(rooms::id.eq_any(ids)).select(RoomRow::as_select()).load(conn).await?;
-        for row in rows {
+        for row in by_ids(conn, ids).await? {
             let room = Room::try_from(row)?;
             found.insert(room.id, Conversation { room, messages: Vec::new() });
         }
@@ -318,7 +321,7 @@ async fn of_client(
         None => rows.filter(rooms::owner_id.is_null()),
     };
     let rows: Vec<RoomRow> = rows.load(conn).await?;
-    Ok(rows.into_iter().map(Room::try_from).collect::<Result<_, _>>()?)
+    Ok(objects(rows)?)
 }
 
 type SessionEnd = Once<Option<Room>>;
@@ -391,19 +394,19 @@ impl RoomStore for Store {
     }
 
     async fn find(&self, room: RoomRef) -> Result<Option<Room>, StoreError> {
-        self.look(move |conn| {
-            Box::pin(async move {
-                let row: Option<RoomRow> = match room {
-                    RoomRef::Id(id) => by_id(conn, id).await?,
-                    RoomRef::Number(number) => {
-                        let one = there!().filter(rooms::number.eq(number));
-                        one.select(RoomRow::as_select()).first(conn).await.optional()?
-                    }
-                };
-                Ok(row.map(Room::try_from).transpose()?)
-            })
-        })
-        .await
+        match room {
+            RoomRef::Id(id) => self.room(id).await,
+            RoomRef::Number(number) => {
+                self.look(move |conn| {
+                    Box::pin(async move {
+                        let one = there!().filter(rooms::number.eq(number)).select(RoomRow::as_select());
+                        let row: Option<RoomRow> = one.first(conn).await.optional()?;
+                        Ok(row.map(Room::try_from).transpose()?)
+                    })
+                })
+                .await
+            }
+        }
     }
 
     async fn named(&self, name: RoomName) -> Result<Option<Room>, StoreError> {
@@ -435,7 +438,7 @@ impl RoomStore for Store {
                     .select(RoomRow::as_select())
                     .load(conn)
                     .await?;
-                Ok(rows.into_iter().map(Room::try_from).collect::<Result<_, _>>()?)
+                Ok(objects(rows)?)
             })
         })
         .await
@@ -475,7 +478,7 @@ impl RoomStore for Store {
                     .await?;
                 let gone =
                     diesel::delete(rooms::table.filter(rooms::id.eq(DbId(room.0)))).execute(conn).await?;
-                let unfinished = unfinished.into_iter().map(Turn::try_from).collect::<Result<_, _>>()?;
+                let unfinished = objects(unfinished)?;
                 Ok((gone > 0).then_some(unfinished))
             })
         })

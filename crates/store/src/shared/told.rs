@@ -8,7 +8,7 @@ use super::messages::{MessageRow, room_exists, take_numbers};
 use super::rooms::{RoomRow, insert_if_free, there};
 use crate::error::Abort;
 use crate::schema::{messages, rooms, turns};
-use crate::types::{DbId, DbJson, DbTime};
+use crate::types::{DbId, DbJson, DbTime, objects};
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::RunQueryDsl;
@@ -149,7 +149,7 @@ pub async fn tell(conn: &mut Conn, new: NewTold) -> Telling<TellOutcome> {
 }
 
 fn heard(room: RoomRow, rows: Vec<MessageRow>) -> Result<Heard, StoreError> {
-    let messages = rows.into_iter().map(Message::try_from).collect::<Result<_, StoreError>>()?;
+    let messages = objects(rows)?;
     Ok(Heard { room: room.try_into()?, messages })
 }
 

@@ -5,7 +5,7 @@ use super::rooms::{RoomRow, insert_if_free};
 use super::{Conn, Store, UNHURRIED};
 use crate::error::Abort;
 use crate::schema::{messages, room_events, rooms};
-use crate::types::{DbId, DbJson, DbTime};
+use crate::types::{DbId, DbJson, DbTime, objects};
 use async_trait::async_trait;
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -82,7 +82,7 @@ impl UpkeepStore for Store {
                     .select(RoomRow::as_select())
                     .load(conn)
                     .await?;
-                Ok(rows.into_iter().map(Room::try_from).collect::<Result<_, _>>()?)
+                Ok(objects(rows)?)
             })
         })
         .await

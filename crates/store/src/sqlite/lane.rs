@@ -127,10 +127,13 @@ impl Lane {
         work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Abort<T>>> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, receiver) = oneshot::channel();
-        let job = job(Box::new(work), sender);
-        self.0.send(job).await.map_err(|_| unavailable("the database thread has stopped"))?;
+        self.put(job(Box::new(work), sender)).await?;
         // A job that could not be run is dropped with its sender; the lane has logged why.
         receiver.await.map_err(|_| unavailable("the database cannot be used now; nothing was done"))?
+    }
+
+    async fn put(&self, job: Job) -> Result<(), StoreError> {
+        self.0.send(job).await.map_err(|_| unavailable("the database thread has stopped"))
     }
 
     /// How many jobs wait.

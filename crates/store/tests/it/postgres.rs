@@ -4,7 +4,7 @@
 use crate::open::open;
 use futures_util::poll;
 use maru_domain::error::StoreError;
-use maru_domain::ids::RoomId;
+use maru_domain::ids::{RoomId, RoomRef};
 use maru_domain::messages::ports::{NewSend, SendOutcome};
 use maru_domain::once::Once;
 use maru_domain::services::StorePorts;
@@ -225,6 +225,36 @@ async fn a_server_that_drops_all_connections_is_used_again() {
         assert!(tries <= 8, "a broken connection was used twice");
     }
     assert_eq!(sound(&opened.ports, room).await.messages.len(), 82);
+}
+
+/// One query finds the rooms of many: when its connection breaks, all of them are told, and those who come later find
+/// another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_asks_for_rooms_over_a_connection_that_is_cut_is_told() {
+    let opened = opened().await;
+    let rooms = [room(&opened.ports).await, room(&opened.ports).await];
+    let (stranger, _driver) = opened.stranger().await;
+    stranger.batch_execute("BEGIN; LOCK TABLE rooms").await.unwrap();
+    let asked = (0..100).map(|number| {
+        let (finds, id) = (opened.ports.rooms.clone(), rooms[number % 2].id);
+        tokio::spawn(async move { finds.find(RoomRef::Id(id)).await })
+    });
+    let asked: Vec<_> = asked.collect();
+    opened.until(2, "AND wait_event_type = 'Lock'").await;
+    opened.cut("AND wait_event_type = 'Lock'").await;
+    stranger.batch_execute("COMMIT").await.unwrap();
+    let mut cut = 0;
+    for (number, found) in asked.into_iter().enumerate() {
+        match found.await.unwrap() {
+            Ok(found) => assert_eq!(found.as_ref(), Some(&rooms[number % 2])),
+            Err(StoreError::Unavailable { certain: true, .. }) => cut += 1,
+            Err(other) => panic!("not unavailable: {other:?}"),
+        }
+    }
+    assert!(cut > 0, "somebody was on the way");
+    for room in &rooms {
+        assert_eq!(opened.ports.rooms.find(RoomRef::Id(room.id)).await.unwrap().as_ref(), Some(room));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,6 +18,8 @@ macro_rules! rooms_contract {
     ($new:expr) => {
         $crate::contract_tests!(rooms, $new =>
             a_room_is_found_by_id_and_by_number,
+            rooms_that_are_asked_for_at_once_are_each_told,
+            whoever_has_changed_a_room_finds_it_changed,
             a_room_may_be_nobodys,
             rooms_of_an_owner_are_listed_by_number,
             a_foreign_id_is_unique_for_its_owner_and_kind,

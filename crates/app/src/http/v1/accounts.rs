@@ -134,8 +134,8 @@ pub async fn sessions(
     let wanted = Paging::of(&request)?.request(Order::Descending)?;
     let page = state.services.accounts.sessions(caller.id(), wanted).await?;
     let own = caller.session();
-    let shape = |session: &Session| shapes::session(session, own == Some(session.id));
-    let body = answers::text(&query::shape(&page, &wanted, |session| session.id, shape))?;
+    let shape = |session: Session| shapes::session(&session, own == Some(session.id));
+    let body = answers::text(&query::shape(page, &wanted, |session| session.id, shape))?;
     Ok(etag::by_bytes(&request, &state, body))
 }
 
@@ -188,8 +188,8 @@ pub async fn keys(
 ) -> Result<HttpResponse, Problem> {
     let wanted = Paging::of(&request)?.request(Order::Descending)?;
     let page = state.services.accounts.keys(caller.id(), wanted).await?;
-    let shape = |key: &ApiKey| shapes::key(key, None);
-    let body = answers::text(&query::shape(&page, &wanted, |key| key.id, shape))?;
+    let shape = |key: ApiKey| shapes::key(&key, None);
+    let body = answers::text(&query::shape(page, &wanted, |key| key.id, shape))?;
     Ok(etag::by_bytes(&request, &state, body))
 }
 

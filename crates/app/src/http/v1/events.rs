@@ -125,7 +125,7 @@ async fn shape(
     let data = match event.kind {
         RoomEventKind::MessageCreated | RoomEventKind::MessageUpdated => {
             match state.services.messages.find(room, MessageId(event.subject)).await {
-                Ok(message) => json!(messages::shown(state, &message).await?),
+                Ok(message) => json!(messages::shown(state, message).await?),
                 Err(fault) if *fault.code == codes::MESSAGE_NOT_FOUND => gone,
                 Err(fault) => return Err(fault.into()),
             }

@@ -6,7 +6,7 @@ use super::query::{self, Paging};
 use super::rooms::find;
 use super::send::{self, Ask};
 use super::shapes::{self, MessageShape, PageShape, SentShape};
-use super::{Problem, answers, etag};
+use super::{Problem, etag};
 use crate::http::State;
 use crate::http::plc_pages::{PlcPage, is_hidden};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -69,9 +69,9 @@ async fn made(
 ) -> Result<PlcPage, Problem> {
     let page = state.services.messages.page(room, wanted).await?;
     let nothing = Hidden::none();
-    let shape = |message: &Message| shapes::message(message, &nothing);
-    let body = answers::text(&query::shape(&page, &wanted, |message| message.seq, shape))?;
-    let page = PlcPage::of(&page.items, body.as_bytes())?;
+    let blank = PlcPage::blank(&page.items)?;
+    let shape = |message| shapes::message(message, &nothing);
+    let page = blank.written(&query::shape(page, &wanted, |message| message.seq, shape))?;
     page.keep(state, key).await;
     Ok(page)
 }
@@ -92,8 +92,8 @@ fn plcs_tag(state: &State, hidden: &Hidden) -> String {
 }
 
 /// A message as it may be shown now.
-pub async fn shown(state: &State, message: &Message) -> Result<MessageShape, Problem> {
-    let hidden = state.services.plcs.hidden_in([message]).await?;
+pub async fn shown(state: &State, message: Message) -> Result<MessageShape, Problem> {
+    let hidden = state.services.plcs.hidden_in([&message]).await?;
     Ok(shapes::message(message, &hidden))
 }
 
@@ -113,7 +113,7 @@ pub async fn message(
 ) -> Result<HttpResponse, Problem> {
     let room: Authorized<Room, Read> = find(&state, &caller, &path.0).await?;
     let message = state.services.messages.find(&room, message_id(&path.1)?).await?;
-    Ok(HttpResponse::Ok().json(shown(&state, &message).await?))
+    Ok(HttpResponse::Ok().json(shown(&state, message).await?))
 }
 
 /// Replaces what a person said. With `regenerate` the later messages go and a new turn starts.
@@ -145,7 +145,7 @@ pub async fn edit(
         return Err(Fault::new(&codes::NOT_A_PERSONS_MESSAGE).into());
     }
     let message = messages.edit(&room, EditTarget::Message(id), content).await?;
-    Ok(HttpResponse::Ok().json(shown(&state, &message).await?))
+    Ok(HttpResponse::Ok().json(shown(&state, message).await?))
 }
 
 /// Deletes a message. A turn that still writes it ends first.

@@ -147,16 +147,13 @@ fn open<K: Key>(text: &str) -> Option<K> {
 
 /// `{"data","next","has_more"}`
 pub fn shape<T, K: Key, S>(
-    page: &Page<T>,
+    page: Page<T>,
     request: &PageRequest<K>,
     key: impl Fn(&T) -> K,
-    item: impl Fn(&T) -> S,
+    item: impl Fn(T) -> S,
 ) -> PageShape<S> {
-    PageShape {
-        data: page.items.iter().map(item).collect(),
-        next: page.edge(request).map(|edge| seal(&key(edge))),
-        has_more: page.has_more,
-    }
+    let next = page.edge(request).map(|edge| seal(&key(edge)));
+    PageShape { next, has_more: page.has_more, data: page.items.into_iter().map(item).collect() }
 }
 
 #[cfg(test)]

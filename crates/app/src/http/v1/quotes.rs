@@ -30,7 +30,7 @@ pub async fn quotes(
     let wanted = Paging::of(&request)?.request::<i64>(Order::Ascending)?;
     let category = Query::of(&request).one("category")?.map(|word| category(&word)).transpose()?;
     let page = state.services.quotes.page(category, wanted).await?;
-    let page = answers::text(&query::shape(&page, &wanted, |quote| quote.id, shapes::quote))?;
+    let page = answers::text(&query::shape(page, &wanted, |quote| quote.id, |quote| shapes::quote(&quote)))?;
     Ok(etag::by_bytes(&request, &state, page))
 }
 

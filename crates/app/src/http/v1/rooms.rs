@@ -79,7 +79,7 @@ pub async fn rooms(
 ) -> Result<HttpResponse, Problem> {
     let wanted = Paging::of(&request)?.request(Order::Descending)?;
     let page = state.services.rooms.page(caller.id(), wanted).await?;
-    let page = answers::text(&query::shape(&page, &wanted, RoomKey::of, shapes::room))?;
+    let page = answers::text(&query::shape(page, &wanted, RoomKey::of, |room| shapes::room(&room)))?;
     Ok(etag::by_bytes(&request, &state, page))
 }
 

@@ -58,7 +58,8 @@ pub async fn send(
     }
     let added = state.services.messages.add(&room, send).await?;
     let hidden = state.services.plcs.hidden_in(added.value()).await?;
-    let shape = |message: &Message| SentShape { message: shapes::message(message, &hidden), turn: None };
+    let shape =
+        |message: &Message| SentShape { message: shapes::message(message.clone(), &hidden), turn: None };
     answers::made(&state, key, added, shape).await
 }
 
@@ -105,7 +106,7 @@ async fn stored(state: &State, sending: &Sending, again: bool) -> Result<SentSha
     let turn = sending.sent.turn.clone();
     let now = if again { state.services.turns.find(turn.id).await? } else { None };
     let view = now.unwrap_or(TurnView { turn, reply: String::new(), quote: None });
-    let message = messages::shown(state, &sending.sent.message).await?;
+    let message = messages::shown(state, sending.sent.message.clone()).await?;
     Ok(SentShape { message, turn: Some(shapes::turn(&view)) })
 }
 

@@ -196,19 +196,19 @@ pub struct MessageShape {
 }
 
 /// A message as the API shows one, with what must be `hidden` of its PLC now.
-pub fn message(message: &Message, hidden: &Hidden) -> MessageShape {
+pub fn message(message: Message, hidden: &Hidden) -> MessageShape {
     MessageShape {
         id: message.id,
         room_id: message.room_id,
         seq: message.seq,
         turn_id: message.turn_id,
         role: message.role.as_str(),
-        content: message.content.clone(),
+        content: message.content,
         status: message.status.as_str(),
         cancelled: message.status == MessageStatus::Cancelled,
         plc: message.plc.as_ref().map(|plc| PlcShape::new(plc, hidden)),
         quote: message.quote.as_ref().map(quote),
-        metadata: message.metadata.clone(),
+        metadata: message.metadata,
         created_at: time(message.created_at),
         updated_at: time(message.updated_at),
         edited_at: message.edited_at.map(time),
@@ -251,7 +251,8 @@ pub struct PlcShape {
     plc_uuid: PlcUuid,
     /// The PLC as it was when the message was created. Null for replies, and while the PLC is
     /// inactive or when it was deleted.
-    snapshot: Option<PlcSnapshotShape>,
+    #[schema(value_type = Option<PlcSnapshotShape>)]
+    snapshot: Option<Box<PlcSnapshotShape>>,
 }
 
 /// A PLC as it was.
@@ -266,9 +267,9 @@ pub struct PlcSnapshotShape {
 
 impl PlcShape {
     fn new(plc: &MessagePlc, hidden: &Hidden) -> Self {
-        let snapshot = plc
-            .shown(hidden)
-            .map(|plc| PlcSnapshotShape { facts: PlcFacts::from(plc), created_at: time(plc.created_at) });
+        let snapshot = plc.shown(hidden).map(|plc| {
+            Box::new(PlcSnapshotShape { facts: PlcFacts::from(plc), created_at: time(plc.created_at) })
+        });
         Self { plc_uuid: plc.uuid.clone(), snapshot }
     }
 }

@@ -4,11 +4,13 @@ use super::super::durable::{
     TestStore, at, complete, conflict, exchange, id, kept, micros, new_room, ok, opened, places, room_now,
     send_to, sent, sound, there, user,
 };
+use futures_util::FutureExt;
+use futures_util::future::{join, join_all};
 use maru_domain::clock::Timestamp;
 use maru_domain::ids::{RoomId, RoomRef, UserId};
 use maru_domain::messages::ports::NewSend;
 use maru_domain::messages::{MessageStatus, Role};
-use maru_domain::rooms::ports::NewRoom;
+use maru_domain::rooms::ports::{NewRoom, RoomChange, RoomFields};
 use maru_domain::rooms::{RoomKind, TurnPolicy};
 use serde_json::{Map, Value, json};
 
@@ -54,6 +56,57 @@ pub async fn a_room_is_found_by_id_and_by_number(store: TestStore) {
     for number in [0, -1, i64::MAX, i64::MIN] {
         assert!(ok(store.rooms.find(RoomRef::Number(number)).await).is_none());
     }
+}
+
+/// Whoever asks is told of its own room, however many ask for the same or for others, or leave before they are told.
+pub async fn rooms_that_are_asked_for_at_once_are_each_told(store: TestStore) {
+    let mut rooms = Vec::new();
+    for number in 0..20 {
+        rooms.push(opened(&store, NewRoom { name: format!("{number}"), ..new_room() }).await);
+    }
+    let missing = RoomId(id());
+    for _ in 0..5 {
+        let asked = rooms.iter().cycle().take(300).enumerate().map(|(number, room)| {
+            let finds = store.rooms.clone();
+            async move {
+                let found = finds.find(RoomRef::Id(if number % 7 == 0 { missing } else { room.id }));
+                if number % 11 == 0 {
+                    let _ = found.now_or_never();
+                    return;
+                }
+                let expected = (number % 7 != 0).then(|| room.clone());
+                assert_eq!(ok(found.await), expected);
+            }
+        });
+        join_all(asked).await;
+    }
+}
+
+/// At once, also while many others look at it.
+pub async fn whoever_has_changed_a_room_finds_it_changed(store: TestStore) {
+    let rooms = [opened(&store, new_room()).await.id, opened(&store, new_room()).await.id];
+    let changers = rooms.iter().map(|room| {
+        let (room, rooms) = (*room, store.rooms.clone());
+        async move {
+            for number in 0..40 {
+                let fields = RoomFields { name: Some(format!("{number}")), ..RoomFields::default() };
+                let changed = there(rooms.change(RoomChange { room, fields, now: at(number) }).await);
+                assert_eq!(there(rooms.find(RoomRef::Id(room)).await), changed.room);
+            }
+        }
+    });
+    let lookers = rooms.iter().cycle().take(20).map(|room| {
+        let (room, rooms) = (*room, store.rooms.clone());
+        async move {
+            let mut seen = 0;
+            for _ in 0..40 {
+                let now = there(rooms.find(RoomRef::Id(room)).await).version;
+                assert!(now >= seen, "never back");
+                seen = now;
+            }
+        }
+    });
+    join(join_all(changers), join_all(lookers)).await;
 }
 
 /// As many as there are visitors; an owner has to exist.

@@ -57,9 +57,7 @@ async fn shown(state: &State, room: &Authorized<Room, Read>) -> Result<Bytes, Fa
         None => {
             let conversation = state.services.rooms.conversation(room).await?;
             let shape = HistoryShape::whole(&conversation.messages, &state.zone);
-            let body =
-                serde_json::to_vec(&shape).map_err(|error| Fault::new(&codes::INTERNAL).caused_by(error))?;
-            let page = PlcPage::of(&conversation.messages, &body)?;
+            let page = PlcPage::blank(&conversation.messages)?.written(&shape)?;
             page.keep(state, format!("plc_chat:1:{id}:{}", conversation.room.version)).await;
             page
         }
