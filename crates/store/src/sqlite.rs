@@ -3,6 +3,7 @@
 
 pub mod files;
 mod lane;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +17,6 @@ use futures_util::future::BoxFuture;
 pub use lane::Conn;
 use lane::{Kind, Lane, Look};
 use maru_domain::error::{BoxError, StoreError};
-use maru_domain::ids::RoomId;
-use maru_domain::rooms::Room;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
@@ -161,14 +160,6 @@ impl Store {
             Some(look) => Ok(look.run(work)),
             None => Err(work),
         }
-    }
-
-    /// The room of that id, if it is there now.
-    pub(crate) async fn room(&self, id: RoomId) -> Result<Option<Room>, StoreError> {
-        self.look(move |conn| {
-            Box::pin(async move { Ok(rooms::by_id(conn, id).await?.map(Room::try_from).transpose()?) })
-        })
-        .await
     }
 
     /// Runs queries that all see the database at one instant.

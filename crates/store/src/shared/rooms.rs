@@ -165,7 +165,7 @@ async fn create(
     Ok(Once::Done(row.try_into()?))
 }
 
-pub async fn by_id(conn: &mut Conn, id: RoomId) -> QueryResult<Option<RoomRow>> {
+async fn by_id(conn: &mut Conn, id: RoomId) -> QueryResult<Option<RoomRow>> {
     there!().filter(rooms::id.eq(DbId(id.0))).select(RoomRow::as_select()).first(conn).await.optional()
 }
 
