@@ -1,5 +1,5 @@
 //! Rooms that several requests look for at the same time are found by one query. Every request for a page asks what is
-//! current, and a query for thirty rooms costs the server and us hardly more than one for a single room.
+//! current, and a query for thirty rooms costs the server and us hardly more than one for a single room (ADR 0022).
 //!
 //! Nobody waits for others to come: whoever finds nobody on the way to the database goes at once, and those who come
 //! meanwhile go together. A query begins after everybody in it has asked, so each sees what was committed by then.
