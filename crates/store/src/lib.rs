@@ -223,8 +223,13 @@ pub fn restore<'a>(
                     if !from.is_file() {
                         return Err(refused(format!("there is no file {}", from.display())));
                     }
+                    let was_there = path.exists();
                     let lock = sqlite::lock(&path)?;
                     let restored = sqlite::files::restore(&from, &path, overwrite);
+                    if restored.is_err() && !was_there {
+                        // An empty file would look like a database that is nobody's.
+                        let _ = std::fs::remove_file(&path);
+                    }
                     drop(lock);
                     restored
                 })

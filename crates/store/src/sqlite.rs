@@ -6,6 +6,7 @@ mod lane;
 mod room;
 #[cfg(test)]
 mod tests;
+mod theirs;
 
 use crate::error::{Abort, unavailable};
 use crate::{Durability, Levels, OpenError, refused};
@@ -304,6 +305,7 @@ fn use_wal(conn: &mut SqliteConnection) -> diesel::QueryResult<()> {
 
 /// Brings the file to today's tables; answers what was done.
 pub fn migrate(path: &Path) -> Result<Vec<String>, OpenError> {
+    theirs::refuse(path)?;
     make_private(path).map_err(OpenError::store)?;
     let mut conn = connect(path, Durability::Full).map_err(OpenError::store)?;
     // All of them in one transaction: whoever migrates at the same time waits, and then finds nothing to do.
@@ -327,6 +329,7 @@ pub fn levels(path: &Path) -> Result<Levels, OpenError> {
         let all = MigrationSource::<Db>::migrations(&MIGRATIONS).map_err(OpenError::Migration)?;
         return Ok(Levels::of(&names(all), &[]));
     }
+    theirs::refuse(path)?;
     levels_of(&mut connect(path, Durability::Full).map_err(OpenError::store)?)
 }
 

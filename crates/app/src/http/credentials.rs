@@ -1,7 +1,8 @@
 //! The token or key that a request shows in its `Authorization` header (contract §0.3).
 
 use actix_web::HttpRequest;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::Method;
+use actix_web::http::header::{ACCEPT, AUTHORIZATION};
 use maru_domain::error::{Fault, codes};
 
 /// Why there is no usable key. Each contract has its own words for it.
@@ -49,6 +50,14 @@ pub fn key(request: &HttpRequest) -> Result<&str, NoKey> {
         (None, _) => Err(NoKey::Empty),
         (Some(_), Some(_)) => Err(NoKey::Spaces),
     }
+}
+
+/// The key of a request for events in `?token=`: a browser's EventSource can send no header of its own.
+#[must_use]
+pub fn of_event_source(request: &HttpRequest) -> Option<String> {
+    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let wants_events = accept.is_some_and(|accept| accept.contains("text/event-stream"));
+    (request.method() == Method::GET && wants_events).then(|| of_query(request)).flatten()
 }
 
 /// The key in `?token=`, for clients that can send no header.

@@ -7,7 +7,6 @@ use super::credentials::{self, NoKey};
 use super::pages;
 use actix_web::dev::Payload;
 use actix_web::error::InternalError;
-use actix_web::http::header::ACCEPT;
 use actix_web::{Error, FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use maru_domain::access::Actor;
@@ -62,22 +61,15 @@ impl Visitor {
 }
 
 /// The one key that a request shows. On the pages a browser shows its cookie; elsewhere a cookie is nobody's.
-/// A browser's EventSource can send no header and uses `?token=`.
 fn shown(request: &HttpRequest) -> Result<Option<String>, Fault> {
     match credentials::key(request) {
         Ok(key) => Ok(Some(key.to_owned())),
         Err(NoKey::Missing) if Contract::of_path(request.path()) == Contract::Pages => {
             Ok(pages::key_of_cookie(request))
         }
-        Err(NoKey::Missing) if wants_events(request) => Ok(credentials::of_query(request)),
-        Err(NoKey::Missing) => Ok(None),
+        Err(NoKey::Missing) => Ok(credentials::of_event_source(request)),
         Err(unusable) => Err(unusable.into()),
     }
-}
-
-fn wants_events(request: &HttpRequest) -> bool {
-    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    accept.is_some_and(|accept| accept.contains("text/event-stream"))
 }
 
 impl FromRequest for Visitor {

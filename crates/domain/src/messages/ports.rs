@@ -236,6 +236,9 @@ pub struct Regenerate {
     pub room_id: RoomId,
     /// The person's message.
     pub message_id: MessageId,
+    /// The message's turn as somebody has seen it, where nothing else may be lost: it must be there still, and nothing
+    /// said after it.
+    pub instead_of: Option<TurnId>,
     /// Its new text, if that changes too.
     pub content: Option<String>,
     /// The new turn's id.

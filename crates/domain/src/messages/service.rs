@@ -281,6 +281,19 @@ impl Messages {
         model: Option<String>,
         once: Option<OnceKey>,
     ) -> Result<Once<Sending>, Fault> {
+        self.renew(room, message, None, content, model, once).await
+    }
+
+    /// The same; of several who do it at once for one turn that nothing may be lost but, one does.
+    async fn renew(
+        &self,
+        room: &Authorized<Room, Write>,
+        message: MessageId,
+        instead_of: Option<TurnId>,
+        content: Option<CleanText>,
+        model: Option<String>,
+        once: Option<OnceKey>,
+    ) -> Result<Once<Sending>, Fault> {
         self.check_may_run(model.as_deref())?;
         let found = self.find(room, message).await?;
         if found.role != Role::User {
@@ -289,6 +302,7 @@ impl Messages {
         let again = Regenerate {
             room_id: room.get().id,
             message_id: message,
+            instead_of,
             content: content.map(CleanText::into_string),
             turn_id: TurnId(self.ids.next()),
             reply_id: MessageId(self.ids.next()),
@@ -319,7 +333,8 @@ impl Messages {
     ) -> Result<Once<Sending>, Fault> {
         self.check_is_last(room, |message| message.id == turn.reply_id || message.id == turn.message_id)
             .await?;
-        self.regenerate(room, turn.message_id, None, turn.options.model.clone(), once).await
+        let model = turn.options.model.clone();
+        self.renew(room, turn.message_id, Some(turn.id), None, model, once).await
     }
 
     /// Gives a person's message a new reply when nothing was said after it but its old one.
@@ -337,7 +352,7 @@ impl Messages {
             last.id == message.id || (message.turn_id.is_some() && last.turn_id == message.turn_id)
         };
         self.check_is_last(room, is_of_it).await?;
-        self.regenerate(room, message.id, None, model, once).await
+        self.renew(room, message.id, message.turn_id, None, model, once).await
     }
 
     async fn check_is_last(

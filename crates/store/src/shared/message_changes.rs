@@ -9,7 +9,7 @@ use super::messages::{
 };
 use super::rooms::RoomRow;
 use super::turns::options_of;
-use super::{Conn, room_events};
+use super::{Conn, room_events, told};
 use crate::error::Abort;
 use crate::schema::{messages, rooms, turns};
 use crate::types::{DbId, DbJson, DbTime, objects};
@@ -126,6 +126,11 @@ pub async fn regenerate(conn: &mut Conn, again: Regenerate) -> Again<SendOutcome
         let there = room_exists(conn, room_id).await?;
         return Err(Abort::With(if there { SendOutcome::RoomEnded } else { SendOutcome::RoomMissing }));
     };
+    if let Some(turn) = again.instead_of
+        && !told::is_last(conn, room_id, DbId(turn.0)).await?
+    {
+        return Err(Abort::With(SendOutcome::NotLast));
+    }
     let message = find_row(conn, room_id, DbId(again.message_id.0)).await?;
     let message = message.ok_or(Abort::With(SendOutcome::MessageMissing))?;
     let gone: Vec<DbId> = messages::table

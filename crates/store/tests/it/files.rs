@@ -169,6 +169,34 @@ async fn a_damaged_or_foreign_backup_is_refused_and_changes_nothing() {
     assert!(names(dir.path()).iter().all(|name| !name.contains("restoring")), "{:?}", names(dir.path()));
 }
 
+/// What somebody else keeps in a file stays as it is, byte by byte; what is no database is told as that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_somebody_elses_is_left_as_it_is() {
+    let dir = sqlite_dir();
+    let theirs = dir.path().join("theirs.db");
+    sql(&theirs, "CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('keep me')");
+    let csv = dir.path().join("notes.csv");
+    std::fs::write(&csv, "text\nkeep me, too\n".repeat(100)).unwrap();
+    for (path, why) in [(&theirs, "none of maru's"), (&csv, "no SQLite database")] {
+        let before = std::fs::read(path).unwrap();
+        let looked = maru_store::pending(&at(path)).await.unwrap_err();
+        let migrated = maru_store::migrate(&at(path)).await.unwrap_err();
+        for told in [looked.to_string(), migrated.to_string()] {
+            assert!(told.contains(why) && told.contains("name another file"), "{told}");
+        }
+        assert_eq!(std::fs::read(path).unwrap(), before);
+    }
+    // A restore that is refused leaves no database behind, and the next one finds the place free.
+    let place = dir.path().join("maru.db");
+    maru_store::restore(&csv, &at(&place), false).await.unwrap_err();
+    assert!(!place.exists());
+    let file = dir.path().join("backup.db");
+    let source = dir.path().join("source.db");
+    talked(&source, 1).await;
+    maru_store::backup(&at(&source), &file).await.unwrap();
+    maru_store::restore(&file, &at(&place), false).await.unwrap();
+}
+
 /// Takes the last migration back.
 fn downgrade(path: &Path) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/sqlite");

@@ -58,6 +58,7 @@ macro_rules! messages_contract {
             a_new_reply_takes_the_place_of_what_followed,
             a_new_reply_waits_for_the_turns_before_it,
             a_new_reply_under_a_key_is_made_once,
+            of_new_replies_at_once_instead_of_one_turn_one_is_made,
             a_new_reply_for_nothing_leaves_no_trace,
             a_replay_does_not_bring_a_deleted_message_back,
             what_was_said_elsewhere_is_told,

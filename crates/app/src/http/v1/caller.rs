@@ -3,7 +3,7 @@
 use super::Problem;
 use super::body::Body;
 use crate::http::State;
-use crate::http::credentials::key;
+use crate::http::credentials::{NoKey, key, of_event_source};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
@@ -26,11 +26,14 @@ impl Caller {
     /// # Errors
     /// `NOT_AUTHENTICATED`, `INVALID_TOKEN`, `ACCOUNT_INACTIVE`, or when the store is away.
     pub async fn of(request: &HttpRequest) -> Result<Self, Fault> {
-        let key = key(request).map_err(Fault::from)?;
+        let key = match key(request) {
+            Ok(key) => key.to_owned(),
+            Err(why) => of_event_source(request).filter(|_| why == NoKey::Missing).ok_or(why)?,
+        };
         let state = request.app_data::<web::Data<State>>();
         let state = state.ok_or_else(|| Fault::new(&codes::INTERNAL))?;
-        let identity = state.services.accounts.admit(key).await?;
-        Ok(Self { identity, key: key.to_owned() })
+        let identity = state.services.accounts.admit(&key).await?;
+        Ok(Self { identity, key })
     }
 
     pub fn id(&self) -> UserId {

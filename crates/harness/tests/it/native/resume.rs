@@ -3,12 +3,14 @@
 use super::sse::{self, Event, text_of};
 use super::{at, refused, room};
 use crate::support::{Backend, Http, Site, for_both, name, on_both};
+use maru_harness::server::http_client;
 use maru_testkit::upstream::Script;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 on_both! { a_send_as_a_stream_tells_all every_place_of_a_finished_stream_leads_to_the_same_text
-a_stream_is_resumed_while_it_runs an_unknown_place_is_a_reset heartbeats_come_before_the_first_token odd_places_are_refused }
+a_stream_is_resumed_while_it_runs an_unknown_place_is_a_reset heartbeats_come_before_the_first_token odd_places_are_refused
+an_event_source_shows_its_token_in_the_query }
 
 /// A reply with characters of one to four bytes, which the provider's network cuts in the middle.
 const ODD: &str = "añ가😀e\u{301}👩‍👩‍👧 \n\"quoted\" 漢字 end";
@@ -49,6 +51,32 @@ async fn a_send_as_a_stream_tells_all(site: &Site) {
     assert_eq!(text_of(&events, ""), ODD);
     // Done means stored.
     user.get(&format!("/v1/turns/{turn}")).await.is(200, &done.data);
+}
+
+/// A browser's EventSource sends no header but `Accept` (contract §0.3).
+async fn an_event_source_shows_its_token_in_the_query(site: &Site) {
+    let user = site.user().await;
+    let made = scripted(site, &user, split_bytes()).await;
+    let (sent, events) = sent_as_stream(&user, &made).await;
+    let ask = |accept: &'static str, path: String| {
+        let request = http_client(Duration::from_secs(60)).get(format!("{}{path}", user.base));
+        async move { request.header("Accept", accept).send().await.expect("an answer") }
+    };
+    let path = format!("/v1/turns/{}/events", sent["turn"]["id"].as_str().expect("an id"));
+    let shown = format!("?token={}", user.token());
+    let answer = ask("text/event-stream", format!("{path}{shown}")).await;
+    assert_eq!(text_of(&sse::Stream::of(answer, &path).rest().await, ""), text_of(&events, ""));
+    let log = at(&made, "/events");
+    let answer = ask("text/event-stream", format!("{log}{shown}")).await;
+    assert!(sse::Stream::of(answer, &log).any().await.is_some());
+    // Nowhere else: addresses are written down in many places.
+    for (accept, path) in [
+        ("text/event-stream", path.clone()),
+        ("text/event-stream", format!("{path}?token=nonsense")),
+        ("application/json", format!("{}{shown}", at(&made, "/messages"))),
+    ] {
+        assert_eq!(ask(accept, path.clone()).await.status(), 401, "{path}");
+    }
 }
 
 async fn every_place_of_a_finished_stream_leads_to_the_same_text(site: &Site) {

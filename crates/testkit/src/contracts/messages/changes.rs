@@ -4,6 +4,7 @@ use super::super::durable::{
     LONG, TestStore, at, complete, exchange, id, kinds_after, lease, ok, once, other_body, places, room,
     room_now, send_to, sent, sound, there, turn_now,
 };
+use futures_util::future::join_all;
 use maru_domain::events::RoomEventKind;
 use maru_domain::ids::{MessageId, RoomId, TurnId};
 use maru_domain::messages::ports::{AddOutcome, NewSend, Regenerate, SendOutcome, Sent};
@@ -137,6 +138,7 @@ fn again(sent: &Sent, content: Option<&str>) -> Regenerate {
     Regenerate {
         room_id: sent.room.id,
         message_id: sent.message.id,
+        instead_of: None,
         content: content.map(str::to_owned),
         turn_id: TurnId(id()),
         reply_id: MessageId(id()),
@@ -212,6 +214,32 @@ pub async fn a_new_reply_under_a_key_is_made_once(store: TestStore) {
     let reused = ok(store.messages.regenerate(keyed(other_body(&once("again")))).await);
     assert_eq!(reused, SendOutcome::Stored(Once::KeyReused));
     assert_eq!(sound(&store, this.id).await, before);
+}
+
+/// What one is told of is there: it does not go with what the next one makes.
+pub async fn of_new_replies_at_once_instead_of_one_turn_one_is_made(store: TestStore) {
+    let this = room(&store).await;
+    let one = exchange(&store, this.id, "one", "eins").await;
+    let asked = (0..8).map(|_| Regenerate { instead_of: Some(one.turn.id), ..again(&one, None) });
+    let outcomes = join_all(asked.map(|again| store.messages.regenerate(again))).await;
+    let mut made = Vec::new();
+    for outcome in outcomes {
+        match ok(outcome) {
+            SendOutcome::Stored(Once::Done(sent)) => made.push(sent.turn.id),
+            other => assert_eq!(other, SendOutcome::NotLast),
+        }
+    }
+    assert_eq!(made.len(), 1);
+    turn_now(&store, made[0]).await;
+    let new = sent(&store, send_to(this.id, "two")).await;
+    let late = Regenerate { instead_of: Some(made[0]), ..again(&one, None) };
+    assert_eq!(
+        ok(store.messages.regenerate(late).await),
+        SendOutcome::NotLast,
+        "it would take {:?} along",
+        new.turn.id
+    );
+    sound(&store, this.id).await;
 }
 
 /// No room, no message, or a room that has ended: nothing is changed, and no key is used up.

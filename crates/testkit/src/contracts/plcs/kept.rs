@@ -86,6 +86,7 @@ pub async fn a_new_reply_names_the_plc_of_its_message(store: TestStore) {
     let again = Regenerate {
         room_id: room.id,
         message_id: first.message.id,
+        instead_of: None,
         content: Some("again?".into()),
         turn_id: TurnId(id()),
         reply_id: MessageId(id()),
