@@ -84,6 +84,11 @@ pub async fn backup(settings: &Settings, to: &Path) -> Result<Kept, BoxError> {
     Ok(maru_store::backup(&settings.location()?, to).await?)
 }
 
+/// Takes away what a backup that is not waited for has left of a copy.
+pub fn abandon_backup(to: &Path) {
+    maru_store::abandon_backup(to);
+}
+
 /// Puts a backup in its place.
 ///
 /// # Errors

@@ -7,12 +7,16 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+/// What says nothing at a start that the banner does not say. Who wants to hear it names it in `log.level`.
+const QUIET: &str = "actix_server=warn";
+
 /// Starts logging, and sending `traces` on; once per process.
 ///
 /// # Errors
 /// When the level is not a filter that can be read.
 pub fn start(settings: &LogSettings, traces: Option<Traces>) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&settings.level).map_err(|error| format!("log.level: {error}"))?;
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", settings.level))
+        .map_err(|error| format!("log.level: {error}"))?;
     let colours = std::io::stderr().is_terminal();
     // A log on a full disk must not end a request: a line that could not be written would be told with `eprintln!`,
     // which panics when it cannot be written either.

@@ -13,6 +13,7 @@
 
 mod error;
 mod levels;
+mod location;
 pub mod postgres;
 pub mod schema;
 pub mod sqlite;
@@ -22,11 +23,11 @@ pub mod types;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 pub use levels::Levels;
+pub use location::Location;
 use maru_domain::clock::Timestamp;
 use maru_domain::error::{BoxError, StoreError};
 use maru_domain::services::StorePorts;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,60 +41,6 @@ pub enum Durability {
     Full,
     /// When the system has it: the last moments may be lost when the power goes.
     Normal,
-}
-
-/// Which database.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Location {
-    /// A file.
-    Sqlite(PathBuf),
-    /// A server, by its URL, which may hold a password.
-    Postgres(String),
-}
-
-impl Location {
-    /// Reads `sqlite:PATH`, `postgres://…` or `postgresql://…`.
-    ///
-    /// # Errors
-    /// When it is neither.
-    pub fn parse(url: &str) -> Result<Self, OpenError> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            if path.is_empty() || path == ":memory:" {
-                return Err(OpenError::Url);
-            }
-            Ok(Self::Sqlite(PathBuf::from(path)))
-        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Ok(Self::Postgres(url.to_owned()))
-        } else {
-            Err(OpenError::Url)
-        }
-    }
-
-    /// For people and logs: without a password.
-    #[must_use]
-    pub fn shown(&self) -> String {
-        match self {
-            Self::Sqlite(path) => format!("sqlite:{}", path.display()),
-            Self::Postgres(url) => {
-                let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
-                // The query may hold a password too. An `@` behind the `?` may be part of one: then all is hidden.
-                match rest.split_once('?').unwrap_or((rest, "")) {
-                    (_, query) if query.contains('@') => format!("{scheme}://…"),
-                    (place, _) => match place.rsplit_once('@') {
-                        Some((_, host)) => format!("{scheme}://…@{host}"),
-                        None => format!("{scheme}://{place}"),
-                    },
-                }
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Location({})", self.shown())
-    }
 }
 
 /// Why a database cannot be used.
@@ -250,6 +197,11 @@ pub fn backup<'a>(location: &'a Location, to: &'a Path) -> BoxFuture<'a, Result<
         }
     }
     .boxed()
+}
+
+/// Takes away what a backup that is not waited for has left of a copy. The process must end then, and the copying with it.
+pub fn abandon_backup(to: &Path) {
+    sqlite::files::abandon(to);
 }
 
 /// Puts a backup in a SQLite database's place, after it was looked through.

@@ -27,6 +27,8 @@ use tokio::sync::oneshot;
 
 #[path = "shared/api_keys.rs"]
 mod api_keys;
+#[path = "shared/entering.rs"]
+mod entering;
 #[path = "shared/fragments.rs"]
 mod fragments;
 #[path = "shared/idempotency.rs"]
@@ -35,6 +37,8 @@ mod idempotency;
 mod message_changes;
 #[path = "shared/messages.rs"]
 mod messages;
+#[path = "shared/plc_masters.rs"]
+mod plc_masters;
 #[path = "shared/plcs.rs"]
 mod plcs;
 #[path = "shared/quotes.rs"]
@@ -43,6 +47,8 @@ mod quotes;
 mod room_changes;
 #[path = "shared/room_events.rs"]
 mod room_events;
+#[path = "shared/room_lists.rs"]
+mod room_lists;
 #[path = "shared/rooms.rs"]
 mod rooms;
 #[path = "shared/rules.rs"]

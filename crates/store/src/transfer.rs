@@ -4,9 +4,11 @@
 //! order of their primary keys, a part in each transaction together with the mark of how far it has come: a move that
 //! is cut off goes on behind the last part. When all is there, both databases are read again in full and compared.
 
+mod copy;
 mod plan;
 mod postgres;
 mod rows;
+mod sql;
 mod sqlite;
 
 use crate::{Location, OpenError, refused};

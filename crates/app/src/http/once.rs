@@ -6,6 +6,11 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use maru_domain::error::{Fault, codes};
 use maru_domain::once::{KeptAnswer, Once, OnceKey};
+use std::time::Duration;
+
+/// How often an answer that is about to be kept is looked for.
+const LOOKS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(25);
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
@@ -40,6 +45,17 @@ pub async fn kept(state: &State, key: Option<&OnceKey>) -> Result<Option<HttpRes
         Once::Replayed(Some(answer)) => Ok(Some(replayed(given(&answer)))),
         Once::KeyReused => Err(Fault::new(&codes::IDEMPOTENCY_KEY_REUSED)),
     }
+}
+
+/// The answer that is about to be kept for this key, unless whoever was to keep it has died.
+pub async fn kept_soon(state: &State, key: Option<&OnceKey>) -> Result<Option<HttpResponse>, Fault> {
+    for _ in 0..LOOKS {
+        if let Some(kept) = kept(state, key).await? {
+            return Ok(Some(kept));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(None)
 }
 
 /// Keeps an answer for its key, and gives it. The answer is given even when it cannot be kept: what

@@ -1,8 +1,15 @@
 //! Answers around a finished page. A page is JSON already, and long: writing it anew for each answer
 //! would cost more than everything else.
 
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::web::Bytes;
 use maru_domain::error::{Fault, codes};
 use serde::{Serialize, Serializer};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 /// Where the page goes in a shape. It must stand before every text that a person has chosen, or such
 /// a text could be taken for it.
@@ -18,37 +25,63 @@ impl Serialize for PagePlace {
     }
 }
 
-/// Writes a shape that has a [`PagePlace`], with the page in it.
-pub fn write_with_page(out: &mut Vec<u8>, shape: &impl Serialize, page: &[u8]) -> Result<(), Fault> {
-    let json = serde_json::to_string(shape).map_err(|error| Fault::new(&codes::INTERNAL).caused_by(error))?;
-    let (head, tail) = json
-        .split_once(&format!("{PLACE:?}"))
-        .ok_or_else(|| Fault::new(&codes::INTERNAL).detail("a shape without a place for its page"))?;
-    out.reserve(json.len() + page.len());
-    out.extend_from_slice(head.as_bytes());
-    out.extend_from_slice(page);
-    out.extend_from_slice(tail.as_bytes());
-    Ok(())
+/// A shape that has a [`PagePlace`], as JSON with the page in it.
+pub fn with_page(shape: &impl Serialize, page: &[u8]) -> Result<Vec<u8>, Fault> {
+    let json = json(shape)?;
+    let (head, tail) = around_page(&json)?;
+    Ok([head.as_bytes(), page, tail.as_bytes()].concat())
 }
 
-/// A list of such shapes.
+fn json(shape: &impl Serialize) -> Result<String, Fault> {
+    serde_json::to_string(shape).map_err(|error| Fault::new(&codes::INTERNAL).caused_by(error))
+}
+
+fn around_page(json: &str) -> Result<(&str, &str), Fault> {
+    let parts = json.split_once(&format!("{PLACE:?}"));
+    parts.ok_or_else(|| Fault::new(&codes::INTERNAL).detail("a shape without a place for its page"))
+}
+
+/// A list of such shapes, as the body of an answer. Its pages are not copied.
 #[derive(Default)]
-pub struct PageList(Vec<u8>);
+pub struct PageList {
+    pieces: VecDeque<Bytes>,
+    /// What comes behind the last page.
+    end: String,
+}
 
 impl PageList {
     /// Adds a shape with its page.
-    pub fn push(&mut self, shape: &impl Serialize, page: &[u8]) -> Result<(), Fault> {
-        self.0.push(if self.0.is_empty() { b'[' } else { b',' });
-        write_with_page(&mut self.0, shape, page)
+    pub fn push(&mut self, shape: &impl Serialize, page: Arc<[u8]>) -> Result<(), Fault> {
+        let json = json(shape)?;
+        let (head, tail) = around_page(&json)?;
+        let before = if self.pieces.is_empty() { "[" } else { "," };
+        self.pieces.push_back([&self.end, before, head].concat().into());
+        self.pieces.push_back(Bytes::from_owner(page));
+        tail.clone_into(&mut self.end);
+        Ok(())
     }
 
-    /// The list as JSON.
-    pub fn into_json(mut self) -> Vec<u8> {
-        if self.0.is_empty() {
-            self.0.push(b'[');
-        }
-        self.0.push(b']');
-        self.0
+    /// The whole list.
+    #[must_use]
+    pub fn into_body(mut self) -> Pieces {
+        let before = if self.pieces.is_empty() { "[" } else { "" };
+        self.pieces.push_back([&self.end, before, "]"].concat().into());
+        Pieces(self.pieces)
+    }
+}
+
+/// A body in pieces, whose length is known.
+pub struct Pieces(VecDeque<Bytes>);
+
+impl MessageBody for Pieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.0.iter().map(|piece| piece.len() as u64).sum())
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Poll::Ready(self.0.pop_front().map(Ok))
     }
 }
 
@@ -65,32 +98,40 @@ mod tests {
 
     #[test]
     fn pages_stand_where_the_shape_has_them() {
-        let mut out = b"[".to_vec();
         let shape = Shape { before: 1, conversation: PagePlace, after: None };
-        write_with_page(&mut out, &shape, br#"[{"You":"\"page\""}]"#).unwrap();
+        let out = with_page(&shape, br#"[{"You":"\"page\""}]"#).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            r#"[{"before":1,"conversation":[{"You":"\"page\""}],"after":null}"#
+            r#"{"before":1,"conversation":[{"You":"\"page\""}],"after":null}"#
         );
-        assert!(write_with_page(&mut Vec::new(), &"no place", b"[]").is_err());
+        assert!(with_page(&"no place", b"[]").is_err());
     }
 
     #[test]
     fn a_text_behind_the_place_is_no_place() {
-        let mut out = Vec::new();
         let shape = Shape { before: 1, conversation: PagePlace, after: Some("page") };
-        write_with_page(&mut out, &shape, b"[]").unwrap();
+        let out = with_page(&shape, b"[]").unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), r#"{"before":1,"conversation":[],"after":"page"}"#);
     }
 
     #[test]
     fn lists_have_commas_between() {
-        assert_eq!(PageList::default().into_json(), b"[]");
+        let told = |list: PageList| {
+            let mut body = list.into_body();
+            let BodySize::Sized(size) = body.size() else { panic!("a length that is known") };
+            let pieces: Vec<u8> = std::mem::take(&mut body.0).into_iter().flatten().collect();
+            assert_eq!(pieces.len() as u64, size);
+            String::from_utf8(pieces).unwrap()
+        };
+        assert_eq!(told(PageList::default()), "[]");
         let mut list = PageList::default();
         for before in 1..=2 {
-            list.push(&Shape { before, conversation: PagePlace, after: None }, b"[]").unwrap();
+            let page: Arc<[u8]> = Arc::from(&b"[]"[..]);
+            list.push(&Shape { before, conversation: PagePlace, after: None }, page).unwrap();
         }
-        let json: serde_json::Value = serde_json::from_slice(&list.into_json()).unwrap();
-        assert_eq!((&json[0]["before"], &json[1]["before"]), (&1.into(), &2.into()));
+        assert_eq!(
+            told(list),
+            r#"[{"before":1,"conversation":[],"after":null},{"before":2,"conversation":[],"after":null}]"#
+        );
     }
 }

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// What a shell makes of SIGINT.
+const INTERRUPTED: u8 = 130;
+
 /// Copies the database and says what the copy holds.
 pub async fn run(
     arguments: &BackupArguments,
@@ -23,8 +26,15 @@ pub async fn run(
         None => PathBuf::from(format!("maru-{}.db", SystemClock::new().now().strftime("%Y%m%d-%H%M%S"))),
     };
     let store = database::shown(settings)?;
-    let kept =
-        progress::waiting(output, &format!("copying {store}"), database::backup(settings, &to)).await?;
+    let what = format!("copying {store}");
+    let kept = tokio::select! {
+        kept = progress::waiting(output, &what, database::backup(settings, &to)) => kept?,
+        _ = tokio::signal::ctrl_c() => {
+            database::abandon_backup(&to);
+            output.complain(&format!("interrupted: there is no {}", to.display()));
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+    };
     let value = json!({
         "store": store,
         "file": kept.path.display().to_string(),

@@ -1,7 +1,7 @@
 //! Rooms that several requests look for at the same time are found by one query. Every request for a page asks what is
-//! current, and a query for thirty rooms costs the server and us hardly more than one for a single room.
+//! current, and a query for thirty rooms costs the server and us hardly more than one for a single room (ADR 0022).
 //!
-//! Nobody waits for others to come: whoever finds nobody on the way to the database goes at once, and those who come
+//! Nobody waits for others to come: whoever finds fewer than two queries on their way goes at once, and those who come
 //! meanwhile go together. A query begins after everybody in it has asked, so each sees what was committed by then.
 
 use super::rooms::by_ids;
@@ -13,6 +13,7 @@ use maru_domain::error::StoreError;
 use maru_domain::ids::RoomId;
 use maru_domain::rooms::Room;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
@@ -41,9 +42,15 @@ impl Store {
             let (pool, pulse) = (self.pool.clone(), Arc::clone(&self.pulse));
             self.runtime.spawn(async move {
                 while way.is_wanted() {
-                    let gather = Arc::clone(&way.gather);
-                    let call: Call = Box::new(move |conn| async move { gather.answer(conn).await }.boxed());
-                    if let Err(error) = to_its_end(pool.clone(), Arc::clone(&pulse), call).await {
+                    let arrived = Arc::new(AtomicBool::new(false));
+                    let (gather, arrives) = (Arc::clone(&way.gather), Arc::clone(&arrived));
+                    let call: Call = Box::new(move |conn| {
+                        arrives.store(true, Ordering::Relaxed);
+                        async move { gather.answer(conn).await }.boxed()
+                    });
+                    let done = to_its_end(pool.clone(), Arc::clone(&pulse), call).await;
+                    // A query that fails has told its own askers; the others get another connection.
+                    if let (Err(error), false) = (done, arrived.load(Ordering::Relaxed)) {
                         way.gather.refuse(&error);
                     }
                 }
@@ -78,6 +85,10 @@ impl Gather {
             for (id, tell) in asking.waiting.drain(..most) {
                 askers.entry(id).or_default().push(tell);
             }
+        }
+        if askers.is_empty() {
+            // The other query has taken them all.
+            return Ok(());
         }
         let ids: Vec<DbId> = askers.keys().copied().collect();
         let rows = match by_ids(conn, &ids).await {

@@ -1,10 +1,11 @@
 //! What becomes of messages other than the send: added without a turn, read, edited, given a new
 //! reply, deleted.
 
+use super::entering::take_numbers;
 use super::fragments::{Prepare, Unfinished, by_key};
 use super::idempotency::{Begun, Guarded, begin};
 use super::messages::{
-    MessageRow, Said, insert_message, insert_turn, last_said, plc_snapshot, replay, room_exists, take_numbers,
+    MessageRow, Said, insert_message, insert_turn, last_said, plc_snapshot, replay, room_exists,
 };
 use super::rooms::RoomRow;
 use super::turns::options_of;

@@ -1,7 +1,7 @@
 //! Room events.
 
 use super::fragments::{Prepare, by_key};
-use super::rooms::ROOMS_AT_ONCE;
+use super::room_lists::ROOMS_AT_ONCE;
 use super::{Conn, Db, Store};
 use crate::schema::{room_events, rooms};
 use crate::types::{DbId, DbTime, objects};

@@ -1,12 +1,11 @@
 //! Rooms.
 
-use super::fragments::{ActiveAt, ClientUser, Completion, OpenSession, Prepare, Unfinished, by_key};
+use super::fragments::{OpenSession, Prepare, Unfinished};
 use super::idempotency::{Begun, Guarded, begin, note_room};
-use super::messages::MessageRow;
 use super::turns::TurnRow;
-use super::{Conn, Db, Store, room_changes};
+use super::{Conn, Db, Store, room_changes, room_lists};
 use crate::error::Abort;
-use crate::schema::{messages, rooms, turns};
+use crate::schema::{rooms, turns};
 use crate::types::{DbId, DbJson, DbTime, objects};
 use async_trait::async_trait;
 use diesel::prelude::*;
@@ -15,7 +14,6 @@ use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
 use maru_domain::events::RoomEventKind;
 use maru_domain::ids::{RoomId, RoomRef, TurnId, UserId};
-use maru_domain::messages::Message;
 use maru_domain::once::{Once, OnceKey};
 use maru_domain::page::{Page, PageRequest};
 use maru_domain::rooms::ports::{
@@ -23,7 +21,6 @@ use maru_domain::rooms::ports::{
 };
 use maru_domain::rooms::{Room, RoomKind, TurnPolicy};
 use maru_domain::turns::Turn;
-use std::collections::HashMap;
 
 /// Rooms that were not taken away by [`hide`].
 macro_rules! there {
@@ -165,7 +162,7 @@ async fn create(
     Ok(Once::Done(row.try_into()?))
 }
 
-async fn by_id(conn: &mut Conn, id: RoomId) -> QueryResult<Option<RoomRow>> {
+pub async fn by_id(conn: &mut Conn, id: RoomId) -> QueryResult<Option<RoomRow>> {
     there!().filter(rooms::id.eq(DbId(id.0))).select(RoomRow::as_select()).first(conn).await.optional()
 }
 
@@ -184,144 +181,6 @@ pub async fn by_name(conn: &mut Conn, name: &RoomName) -> QueryResult<Option<Roo
         Some(owner) => rows.filter(rooms::owner_id.eq(DbId(owner.0))).first(conn).await.optional(),
         None => rows.filter(rooms::owner_id.is_null()).first(conn).await.optional(),
     }
-}
-
-async fn page(
-    conn: &mut Conn,
-    owner: UserId,
-    request: PageRequest<RoomKey>,
-) -> Result<Page<Room>, Abort<Page<Room>>> {
-    let (beyond, falling) = request.reading();
-    let mut rows = there!()
-        .filter(rooms::owner_id.eq(DbId(owner.0)))
-        .limit(request.rows())
-        .select(RoomRow::as_select())
-        .into_boxed();
-    rows = if falling {
-        rows.order((ActiveAt.desc(), rooms::number.desc()))
-    } else {
-        rows.order((ActiveAt.asc(), rooms::number.asc()))
-    };
-    if let Some(key) = beyond {
-        let at = DbTime(key.active_at);
-        rows = if falling {
-            rows.filter(ActiveAt.lt(at).or(ActiveAt.eq(at).and(rooms::number.lt(key.number))))
-        } else {
-            rows.filter(ActiveAt.gt(at).or(ActiveAt.eq(at).and(rooms::number.gt(key.number))))
-        };
-    }
-    let rows: Vec<RoomRow> = rows.load(conn).await?;
-    let items = objects(rows)?;
-    Ok(Page::of(&request, items))
-}
-
-/// Rooms by number, in the words of the indexes.
-async fn numbered(
-    conn: &mut Conn,
-    shelf: Shelf,
-    request: PageRequest<i64>,
-) -> Result<Page<Room>, Abort<Page<Room>>> {
-    let rows = there!().select(RoomRow::as_select()).into_boxed();
-    let rows = match shelf {
-        Shelf::All => rows,
-        Shelf::Owned(owner) => rows.filter(rooms::owner_id.eq(DbId(owner.0))),
-        Shelf::Ownerless(kind) => {
-            rows.filter(rooms::owner_id.is_null()).filter(rooms::kind.eq(kind.as_str()))
-        }
-    };
-    let rows: Vec<RoomRow> = by_key!(rows, rooms::number, request).load(conn).await?;
-    let items = objects(rows)?;
-    Ok(Page::of(&request, items))
-}
-
-/// Stored chat completions, in the words of the index.
-async fn completions(
-    conn: &mut Conn,
-    owner: UserId,
-    model: Option<String>,
-    request: PageRequest<i64>,
-) -> Result<Page<Room>, Abort<Page<Room>>> {
-    let mut rows = there!()
-        .filter(rooms::owner_id.eq(DbId(owner.0)))
-        .filter(Completion)
-        .select(RoomRow::as_select())
-        .into_boxed();
-    if let Some(model) = model {
-        rows = rows.filter(rooms::model.eq(model));
-    }
-    let rows: Vec<RoomRow> = by_key!(rows, rooms::number, request).load(conn).await?;
-    let items = objects(rows)?;
-    Ok(Page::of(&request, items))
-}
-
-async fn conversation(
-    conn: &mut Conn,
-    id: RoomId,
-) -> Result<Option<Conversation>, Abort<Option<Conversation>>> {
-    let Some(room) = by_id(conn, id).await? else { return Ok(None) };
-    let rows: Vec<MessageRow> = messages::table
-        .filter(messages::room_id.eq(DbId(id.0)))
-        .filter(messages::deleted_at.is_null())
-        .order(messages::seq.asc())
-        .select(MessageRow::as_select())
-        .load(conn)
-        .await?;
-    let messages = objects(rows)?;
-    Ok(Some(Conversation { room: room.try_into()?, messages }))
-}
-
-/// How many rooms one statement names; SQLite takes 32,766 values at most.
-pub(super) const ROOMS_AT_ONCE: usize = 1_000;
-
-async fn conversations(
-    conn: &mut Conn,
-    ids: Vec<RoomId>,
-) -> Result<Vec<Conversation>, Abort<Vec<Conversation>>> {
-    let ids: Vec<DbId> = ids.into_iter().map(|id| DbId(id.0)).collect();
-    let mut found: HashMap<RoomId, Conversation> = HashMap::with_capacity(ids.len());
-    for ids in ids.chunks(ROOMS_AT_ONCE) {
-        for row in by_ids(conn, ids).await? {
-            let room = Room::try_from(row)?;
-            found.insert(room.id, Conversation { room, messages: Vec::new() });
-        }
-        let rows: Vec<MessageRow> = messages::table
-            .filter(messages::room_id.eq_any(ids))
-            .filter(messages::deleted_at.is_null())
-            .order((messages::room_id.asc(), messages::seq.asc()))
-            .select(MessageRow::as_select())
-            .load(conn)
-            .await?;
-        for row in rows {
-            let message = Message::try_from(row)?;
-            if let Some(conversation) = found.get_mut(&message.room_id) {
-                conversation.messages.push(message);
-            }
-        }
-    }
-    let mut found: Vec<Conversation> = found.into_values().collect();
-    found.sort_unstable_by_key(|conversation| conversation.room.number);
-    Ok(found)
-}
-
-/// The rooms of a client's own user, in the words of the index.
-async fn of_client(
-    conn: &mut Conn,
-    kind: RoomKind,
-    owner: Option<UserId>,
-    user_id: String,
-) -> Result<Vec<Room>, Abort<Vec<Room>>> {
-    let mut rows = there!()
-        .filter(rooms::kind.eq(kind.as_str()))
-        .filter(ClientUser.eq(user_id))
-        .order(rooms::number.desc())
-        .select(RoomRow::as_select())
-        .into_boxed();
-    rows = match owner {
-        Some(owner) => rows.filter(rooms::owner_id.eq(DbId(owner.0))),
-        None => rows.filter(rooms::owner_id.is_null()),
-    };
-    let rows: Vec<RoomRow> = rows.load(conn).await?;
-    Ok(objects(rows)?)
 }
 
 type SessionEnd = Once<Option<Room>>;
@@ -373,11 +232,11 @@ impl RoomStore for Store {
     }
 
     async fn page(&self, owner: UserId, request: PageRequest<RoomKey>) -> Result<Page<Room>, StoreError> {
-        self.read(move |conn| Box::pin(page(conn, owner, request))).await
+        self.read(move |conn| Box::pin(room_lists::page(conn, owner, request))).await
     }
 
     async fn numbered(&self, shelf: Shelf, request: PageRequest<i64>) -> Result<Page<Room>, StoreError> {
-        self.read(move |conn| Box::pin(numbered(conn, shelf, request))).await
+        self.read(move |conn| Box::pin(room_lists::numbered(conn, shelf, request))).await
     }
 
     async fn completions(
@@ -386,7 +245,7 @@ impl RoomStore for Store {
         model: Option<String>,
         request: PageRequest<i64>,
     ) -> Result<Page<Room>, StoreError> {
-        self.read(move |conn| Box::pin(completions(conn, owner, model, request))).await
+        self.read(move |conn| Box::pin(room_lists::completions(conn, owner, model, request))).await
     }
 
     async fn change(&self, new: RoomChange) -> Result<Option<Changed>, StoreError> {
@@ -422,7 +281,7 @@ impl RoomStore for Store {
         owner: Option<UserId>,
         user_id: String,
     ) -> Result<Vec<Room>, StoreError> {
-        self.read(move |conn| Box::pin(of_client(conn, kind, owner, user_id))).await
+        self.read(move |conn| Box::pin(room_lists::of_client(conn, kind, owner, user_id))).await
     }
 
     async fn hide(&self, room: RoomId, now: Timestamp) -> Result<Option<Vec<TurnId>>, StoreError> {
@@ -445,11 +304,11 @@ impl RoomStore for Store {
     }
 
     async fn conversation(&self, room: RoomId) -> Result<Option<Conversation>, StoreError> {
-        self.snapshot(move |conn| Box::pin(conversation(conn, room))).await
+        self.snapshot(move |conn| Box::pin(room_lists::conversation(conn, room))).await
     }
 
     async fn conversations(&self, rooms: Vec<RoomId>) -> Result<Vec<Conversation>, StoreError> {
-        self.snapshot(move |conn| Box::pin(conversations(conn, rooms))).await
+        self.snapshot(move |conn| Box::pin(room_lists::conversations(conn, rooms))).await
     }
 
     async fn end_session(

@@ -2,9 +2,10 @@
 //! And what a send asks of those that are there.
 
 use super::Conn;
+use super::entering::take_numbers;
 use super::fragments::Prepare;
 use super::idempotency::{Begun, Guarded, begin};
-use super::messages::{MessageRow, room_exists, take_numbers};
+use super::messages::{MessageRow, room_exists};
 use super::rooms::{RoomRow, insert_if_free, there};
 use crate::error::Abort;
 use crate::schema::{messages, rooms, turns};

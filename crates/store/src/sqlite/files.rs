@@ -154,6 +154,11 @@ pub fn backup(path: &Path, to: &Path) -> Result<Kept, OpenError> {
     kept
 }
 
+/// Takes away an unfinished copy.
+pub fn abandon(to: &Path) {
+    discard(&beside(to, ".part"));
+}
+
 /// `VACUUM INTO`: a snapshot, whole and without the room that deleted rows have left.
 fn copy(path: &Path, part: &Path) -> Result<(), OpenError> {
     let mut conn = connect(path, Durability::Full).map_err(OpenError::store)?;

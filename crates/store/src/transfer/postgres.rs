@@ -1,12 +1,13 @@
 //! The PostgreSQL side of a move: below diesel, for `COPY`.
 
+use super::copy::EPOCH;
 use super::plan::{Plan, SEEDED, Table, quoted};
 use super::rows::{Cell, Kind, Row, Tally, from_text, to_text};
 use super::sqlite::Parts;
 use super::{MARK, Mark, Marks, SOURCE, Step, Told, not_empty, other_source};
 use crate::postgres::connect::{client, in_words};
 use crate::{OpenError, refused};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{SinkExt, Stream, StreamExt};
 use std::error::Error;
 use std::pin::pin;
@@ -15,7 +16,6 @@ use tokio::task::JoinHandle;
 use tokio_postgres::binary_copy::BinaryCopyOutStream;
 use tokio_postgres::types::{FromSql, Type};
 use tokio_postgres::{CopyInSink, SimpleQueryMessage};
-use uuid::Uuid;
 
 /// What the connection calls itself: not `maru`, as servers do.
 const NAME: &str = "maru move";
@@ -25,10 +25,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Nothing hurries a move, and a table may be large.
 const SESSION: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '10s'; \
                        SET TIME ZONE 'UTC'; SET client_min_messages = warning; SET standard_conforming_strings = on";
-/// PostgreSQL counts microseconds from 2000-01-01.
-const EPOCH: i64 = 946_684_800_000_000;
-/// What a copy in binary begins with: a signature, no flags, no extension.
-const HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
 /// A connection of its own.
 pub struct Client {
@@ -344,68 +340,4 @@ fn decoded(raw: Option<&[u8]>, kind: Kind) -> Option<Cell> {
         // The binary form of jsonb begins with its version.
         Kind::Json => Cell::Text(String::from_utf8(raw.strip_prefix(&[1])?.to_vec()).ok()?),
     })
-}
-
-/// What every copy begins with.
-pub fn begun(bytes: &mut BytesMut) {
-    bytes.put_slice(HEAD);
-}
-
-/// A row in a copy.
-pub fn encode(bytes: &mut BytesMut, row: &[Cell], kinds: &[Kind]) -> Result<(), OpenError> {
-    bytes.put_i16(i16::try_from(row.len()).unwrap_or(-1));
-    for (cell, kind) in row.iter().zip(kinds) {
-        match (cell, kind) {
-            (Cell::Null, _) => bytes.put_i32(-1),
-            (Cell::Int(micros), Kind::Moment) => {
-                bytes.put_i32(8);
-                bytes.put_i64(micros - EPOCH);
-            }
-            (Cell::Int(number), Kind::Long) => {
-                bytes.put_i32(8);
-                bytes.put_i64(*number);
-            }
-            (Cell::Int(number), Kind::Int) => {
-                bytes.put_i32(4);
-                bytes.put_i32(i32::try_from(*number).map_err(OpenError::store)?);
-            }
-            (Cell::Int(number), Kind::Flag) => {
-                bytes.put_i32(1);
-                bytes.put_u8(u8::from(*number != 0));
-            }
-            (Cell::Text(text), Kind::Json) => {
-                bytes.put_i32(length(text.len() + 1)?);
-                bytes.put_u8(1);
-                bytes.put_slice(text.as_bytes());
-            }
-            (Cell::Text(text), Kind::Text) => {
-                bytes.put_i32(length(text.len())?);
-                bytes.put_slice(text.as_bytes());
-            }
-            (Cell::Bytes(raw), Kind::Bytes) => {
-                bytes.put_i32(length(raw.len())?);
-                bytes.put_slice(raw);
-            }
-            (Cell::Bytes(raw), Kind::Id) => {
-                let id = Uuid::from_slice(raw).map_err(OpenError::store)?;
-                bytes.put_i32(16);
-                bytes.put_slice(id.as_bytes());
-            }
-            _ => {
-                return Err(refused(
-                    "the SQLite file holds a value of another type than its column's; run `maru check`",
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// What every copy ends with.
-pub fn ended(bytes: &mut BytesMut) {
-    bytes.put_i16(-1);
-}
-
-fn length(bytes: usize) -> Result<i32, OpenError> {
-    i32::try_from(bytes).map_err(OpenError::store)
 }

@@ -1,19 +1,16 @@
 //! The SQLite side of a move: statements whose columns are known when it runs.
 
+use super::copy::{begun, encode, ended};
 use super::plan::{Plan, SEEDED, Table, quoted};
-use super::postgres::{Client, begun, encode, ended};
+use super::postgres::Client;
 use super::rows::{Cell, Row, Tally, from_text, to_text};
+use super::sql::{Cells, Sql};
 use super::{MARK, Mark, Marks, PART, SOURCE, Step, Told, not_empty, other_source};
 use crate::sqlite::{connect, tidy};
 use crate::{Durability, OpenError, refused};
 use bytes::{Bytes, BytesMut};
 use diesel::connection::{DefaultLoadingMode, SimpleConnection};
-use diesel::deserialize::{self, QueryableByName};
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::row::{Field, NamedRow};
-use diesel::sql_types::{BigInt, Binary, Nullable, Text, Untyped};
-use diesel::sqlite::{Sqlite, SqliteType};
 use futures_util::StreamExt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -40,76 +37,6 @@ pub struct Handle {
     plan: Plan,
     /// Held until the last thread that works on the file has ended.
     held: Arc<File>,
-}
-
-/// A statement with values in brackets in the middle.
-struct Sql {
-    head: String,
-    values: Vec<Cell>,
-    tail: String,
-}
-
-impl Sql {
-    fn plain(text: String) -> Self {
-        Self { head: text, values: Vec::new(), tail: String::new() }
-    }
-}
-
-impl QueryFragment<Sqlite> for Sql {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        out.push_sql(&self.head);
-        for (place, cell) in self.values.iter().enumerate() {
-            out.push_sql(if place == 0 { "(" } else { ", " });
-            match cell {
-                Cell::Null => out.push_bind_param::<Nullable<BigInt>, Option<i64>>(&None)?,
-                Cell::Int(number) => out.push_bind_param::<BigInt, i64>(number)?,
-                Cell::Text(text) => out.push_bind_param::<Text, String>(text)?,
-                Cell::Bytes(bytes) => out.push_bind_param::<Binary, Vec<u8>>(bytes)?,
-            }
-        }
-        if !self.values.is_empty() {
-            out.push_sql(")");
-        }
-        out.push_sql(&self.tail);
-        Ok(())
-    }
-}
-
-impl QueryId for Sql {
-    type QueryId = ();
-    // Found again by its text.
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for Sql {
-    type SqlType = Untyped;
-}
-
-impl<C> RunQueryDsl<C> for Sql {}
-
-/// A row whatever its columns are.
-struct Cells(Row);
-
-impl QueryableByName<Sqlite> for Cells {
-    fn build<'a>(row: &impl NamedRow<'a, Sqlite>) -> deserialize::Result<Self> {
-        let mut cells = Vec::with_capacity(row.field_count());
-        for place in 0..row.field_count() {
-            let field = diesel::row::Row::get(row, place).ok_or("a column is missing")?;
-            cells.push(match field.value() {
-                None => Cell::Null,
-                Some(mut value) => match value.value_type() {
-                    None => Cell::Null,
-                    Some(SqliteType::Binary) => Cell::Bytes(value.read_blob().to_vec()),
-                    Some(SqliteType::Text) => Cell::Text(value.read_text().to_owned()),
-                    Some(SqliteType::Double | SqliteType::Float) => {
-                        return Err("no column holds a fraction".into());
-                    }
-                    Some(_) => Cell::Int(value.read_long()),
-                },
-            });
-        }
-        Ok(Self(cells))
-    }
 }
 
 /// About how much room a row takes.

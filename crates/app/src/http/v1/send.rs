@@ -79,11 +79,23 @@ impl Ask<'_> {
         }
         Ok(once::kept(self.state, self.key.as_ref()).await?)
     }
+
+    /// The answer to the first of two requests that came at once. It is kept right after what it tells of is stored, and
+    /// the second may come between the two.
+    async fn first(&self) -> Result<Option<HttpResponse>, Problem> {
+        if wants_stream(self.request) || preferred_wait(self.request).is_some() {
+            return Ok(None);
+        }
+        Ok(once::kept_soon(self.state, self.key.as_ref()).await?)
+    }
 }
 
 /// What was stored, as it is; as a stream that goes on to the end of the turn; or after the end.
 pub async fn answer(ask: Ask<'_>, made: Once<Sending>) -> Result<HttpResponse, Problem> {
     let (sending, again) = made.made()?;
+    if again && let Some(first) = ask.first().await? {
+        return Ok(first);
+    }
     let stored = stored(ask.state, &sending, again).await?;
     let response = if wants_stream(ask.request) {
         let turn = sending.sent.turn.id;

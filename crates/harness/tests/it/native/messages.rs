@@ -120,6 +120,10 @@ async fn a_send_is_done_once(site: &Site) {
     assert_eq!(ids.len(), 1);
     let fresh = answers.iter().filter(|answer| answer.header("idempotency-replayed").is_none()).count();
     assert_eq!(fresh, 1);
+    let first = answers[0].json();
+    for answer in &answers {
+        answer.is(201, &first);
+    }
     // Stored without a reply, too.
     let (key, body) = (name("key"), json!({"content": "a note", "reply": false}));
     let ask = || user.post(&at(&made, "/messages")).key(&key).json(&body);

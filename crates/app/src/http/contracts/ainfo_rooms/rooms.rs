@@ -3,8 +3,9 @@
 use super::super::drf::{Phrase, TextRule};
 use super::shapes::{DEFAULT_TITLE, LogShape, RoomBody, RoomShape};
 use super::{Asked, Caller, Fields, Refusal, logs as room_logs};
-use crate::http::page_place::{PageList, write_with_page};
+use crate::http::page_place::{PageList, with_page};
 use crate::http::{State, once};
+use actix_web::body::MessageBody;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use maru_domain::access::{Action, Actor, Authorized, Read, Write};
@@ -33,9 +34,9 @@ pub async fn list(state: web::Data<State>, caller: Caller) -> Result<HttpRespons
     for room in &rooms {
         // Without logs: deleted since the rooms were read.
         let Some(logs) = logs.remove(&room.get().id) else { continue };
-        list.push(&RoomShape::new(room.get(), user, &state.zone), &logs)?;
+        list.push(&RoomShape::new(room.get(), user, &state.zone), logs)?;
     }
-    Ok(json(StatusCode::OK, list.into_json()))
+    Ok(json(StatusCode::OK, list.into_body()))
 }
 
 /// Opens a room.
@@ -194,9 +195,7 @@ async fn shown(state: &State, caller: &Caller, id: RoomRef) -> Result<HttpRespon
 
 /// A room of the caller's with its finished logs.
 fn written(state: &State, caller: &Caller, room: &Room, logs: &[u8]) -> Result<Vec<u8>, Fault> {
-    let mut body = Vec::new();
-    write_with_page(&mut body, &RoomShape::new(room, caller.user().number, &state.zone), logs)?;
-    Ok(body)
+    with_page(&RoomShape::new(room, caller.user().number, &state.zone), logs)
 }
 
 /// The title of a body, if it has one.
@@ -233,6 +232,6 @@ async fn find<A: Action>(state: &State, actor: &Actor, id: RoomRef) -> Result<Au
     Ok(state.services.rooms.find(actor, id).await?)
 }
 
-fn json(status: StatusCode, body: Vec<u8>) -> HttpResponse {
+fn json(status: StatusCode, body: impl MessageBody + 'static) -> HttpResponse {
     HttpResponse::build(status).content_type("application/json").body(body)
 }

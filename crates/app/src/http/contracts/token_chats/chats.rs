@@ -4,7 +4,7 @@ use super::super::drf::Phrase;
 use super::conversation;
 use super::shapes::{ChatBody, ChatShape, EditBody, EndedShape, ListedChatShape, local};
 use super::{Asked, Caller, Fields, Refusal};
-use crate::http::page_place::{PageList, PagePlace, write_with_page};
+use crate::http::page_place::{PageList, PagePlace, with_page};
 use crate::http::{State, once};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -123,9 +123,7 @@ async fn chat_after(
 }
 
 fn chat(caller: &Caller, room: &Room, turns: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let mut body = Vec::new();
-    write_with_page(&mut body, &ChatShape::new(room, caller.user().number), turns)?;
-    Ok(body)
+    Ok(with_page(&ChatShape::new(room, caller.user().number), turns)?)
 }
 
 async fn end(state: &State, caller: &Caller, key: Option<OnceKey>) -> Result<HttpResponse, Refusal> {
@@ -177,9 +175,9 @@ pub async fn list(
             session_id: room.id.0,
             conversation: PagePlace,
         };
-        chats.push(&chat, &turns)?;
+        chats.push(&chat, turns)?;
     }
-    Ok(HttpResponse::Ok().content_type("application/json").body(chats.into_json()))
+    Ok(HttpResponse::Ok().content_type("application/json").body(chats.into_body()))
 }
 
 /// The session that the list is limited to: the last of that name, as Django reads it; an empty one is none.
