@@ -1,8 +1,10 @@
 //! Settings: commented defaults inside the binary, then a file, then the environment, then flags.
 //! Unknown keys and bad values stop the start, one clear line each.
 
+mod check;
 mod fit;
 mod load;
+mod others;
 mod types;
 
 pub use load::{Overrides, load};

@@ -1,8 +1,17 @@
 //! What can be said on the command line.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+mod accounts;
+mod catalogues;
+mod database;
+mod rooms;
+
+pub use accounts::{KeyCommand, UserCommand};
+pub use catalogues::{MastersCommand, PlcCommand, QuoteCommand};
+pub use database::{BackupArguments, MigrateArguments, MoveArguments, RestoreArguments};
+pub use rooms::{Format, ImportArguments, RetentionArguments, RoomCommand, Source};
+
+use clap::{Args, Parser, Subcommand};
 use maru_app::Overrides;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// The chat backend: accounts and tokens, rooms, durable history, streamed replies.
@@ -88,59 +97,6 @@ pub enum Command {
     },
 }
 
-/// What is taken over, and for whom.
-#[derive(Args)]
-pub struct ImportArguments {
-    /// The file.
-    pub file: PathBuf,
-    /// The account that gets the rooms.
-    #[arg(long, value_name = "NAME")]
-    pub user: String,
-    /// Whose export it is, where the file does not say so by itself.
-    #[arg(long, value_enum)]
-    pub from: Option<Source>,
-    /// Make rooms of the other branches of a conversation too, and not of the one that was shown alone.
-    #[arg(long)]
-    pub all_branches: bool,
-    /// Only say what would be done.
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-/// Where conversations come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Source {
-    /// ChatGPT.
-    Chatgpt,
-    /// Open WebUI.
-    OpenWebui,
-    /// LibreChat.
-    Librechat,
-    /// Another maru.
-    Maru,
-}
-
-/// Which rooms are old, and whether they go.
-#[derive(Args)]
-pub struct RetentionArguments {
-    /// How long nothing was said or changed in them, such as 90d.
-    #[arg(long, value_name = "TIME")]
-    pub idle_for: String,
-    /// Delete them for good. Without it they are only listed.
-    #[arg(long)]
-    pub delete: bool,
-}
-
-/// How a room is written down.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A line of JSON for the room, then one for each message; `maru import` reads it.
-    #[default]
-    Json,
-    /// For reading.
-    Markdown,
-}
-
 /// How to serve.
 #[derive(Args)]
 pub struct ServeArguments {
@@ -156,47 +112,6 @@ pub struct ServeArguments {
     pub model: Option<String>,
 }
 
-/// How to migrate.
-#[derive(Args)]
-pub struct MigrateArguments {
-    /// Only say what is missing; exits with 1 when something is.
-    #[arg(long)]
-    pub status: bool,
-}
-
-/// Where a backup goes.
-#[derive(Args)]
-pub struct BackupArguments {
-    /// A file that is not there yet; maru-DATE-TIME.db in this directory when not said.
-    #[arg(value_name = "FILE")]
-    pub to: Option<PathBuf>,
-}
-
-/// From where to where.
-#[derive(Args)]
-pub struct MoveArguments {
-    /// The database that there is: sqlite:PATH or postgres://user:password@host/name.
-    #[arg(long, value_name = "URL")]
-    pub from: String,
-    /// An empty one of the other kind; a SQLite file is made.
-    #[arg(long, value_name = "URL")]
-    pub to: String,
-    /// Forget what a move that was cut off has left in the new place.
-    #[arg(long)]
-    pub start_over: bool,
-}
-
-/// Which backup is put back.
-#[derive(Args)]
-pub struct RestoreArguments {
-    /// What `maru backup` has written, or any copy of a SQLite database of maru's.
-    #[arg(value_name = "FILE")]
-    pub from: PathBuf,
-    /// Replace the database that is there. It is kept beside it, under another name.
-    #[arg(long)]
-    pub overwrite: bool,
-}
-
 /// What to ask.
 #[derive(Args)]
 pub struct HealthArguments {
@@ -206,185 +121,6 @@ pub struct HealthArguments {
     /// Where it listens, when the settings do not say it.
     #[arg(long, value_name = "ADDRESS")]
     pub bind: Option<String>,
-}
-
-/// What to do with accounts.
-#[derive(Subcommand)]
-pub enum UserCommand {
-    /// Make an account. The password is asked for at a terminal, else it is a line of standard input.
-    Create {
-        /// The name.
-        username: String,
-        /// The e-mail address.
-        #[arg(long, default_value = "")]
-        email: String,
-    },
-    /// List accounts.
-    List,
-    /// Set a new password, asked for in the same way, and end all sessions.
-    Password {
-        /// Whose.
-        username: String,
-    },
-    /// Disable an account: its tokens and keys stop working.
-    Disable {
-        /// Whose.
-        username: String,
-    },
-    /// Enable a disabled account.
-    Enable {
-        /// Whose.
-        username: String,
-    },
-    /// Delete an account with everything that is theirs.
-    Delete {
-        /// Whose.
-        username: String,
-        /// Do not ask.
-        #[arg(long)]
-        yes: bool,
-    },
-}
-
-/// What to do with keys.
-#[derive(Subcommand)]
-pub enum KeyCommand {
-    /// Make a key. It is shown now and never again.
-    Create {
-        /// Whose.
-        username: String,
-        /// What to call it.
-        #[arg(long, default_value = "cli")]
-        name: String,
-        /// How long it works, such as 90d; for ever when not said.
-        #[arg(long, value_name = "TIME")]
-        expires_in: Option<String>,
-    },
-    /// List an account's keys.
-    List {
-        /// Whose.
-        username: String,
-    },
-    /// Revoke a key.
-    Revoke {
-        /// Whose.
-        username: String,
-        /// Which, by its id.
-        id: String,
-    },
-}
-
-/// What to do with quotes.
-#[derive(Subcommand)]
-pub enum QuoteCommand {
-    /// List the catalogue.
-    List {
-        /// Only this category: hope, motivation, productivity or resilience.
-        #[arg(long)]
-        category: Option<String>,
-    },
-    /// Add the quotes of a file, and say of each row what became of it; exits with 1 when one was refused.
-    Import {
-        /// A .csv file with a head, or a .json array: text, author, category and maybe source.
-        file: PathBuf,
-    },
-}
-
-/// What to do with PLCs.
-#[derive(Subcommand)]
-pub enum PlcCommand {
-    /// Register PLCs out of a file; each row stands for itself.
-    ///
-    /// CSV with a head line, or JSON: a list, or {"items": […]}. Columns: plc_id, plc_name, plant_id,
-    /// process_id, line_id, and as you like unit, create_user and plc_uuid. Exits with 1 when a row
-    /// was refused.
-    Import {
-        /// A .csv or .json file.
-        file: PathBuf,
-    },
-    /// List PLCs.
-    List {
-        /// Only those of this plant.
-        #[arg(long, value_name = "ID")]
-        plant: Option<String>,
-    },
-    /// Show a PLC in messages again.
-    Activate {
-        /// Which, by its plc_uuid.
-        uuid: String,
-    },
-    /// Hide a PLC in all messages, old ones too.
-    Deactivate {
-        /// Which, by its plc_uuid.
-        uuid: String,
-    },
-    /// Plants, processes and lines.
-    #[command(subcommand)]
-    Masters(MastersCommand),
-}
-
-/// What to do with plants, processes and lines.
-#[derive(Subcommand)]
-pub enum MastersCommand {
-    /// Add masters, or give those of the same id their new fields; all or nothing.
-    ///
-    /// JSON {"plants": […], "processes": […], "lines": […]}, or CSV with a head line and a row for
-    /// each line: plant_id, plant_code, plant_name, process_id, process_code, process_name, line_id,
-    /// line_code, line_name.
-    Import {
-        /// A .csv or .json file.
-        file: PathBuf,
-    },
-    /// List plants, processes and lines.
-    List,
-}
-
-/// What to do with rooms.
-#[derive(Subcommand)]
-pub enum RoomCommand {
-    /// List rooms: an account's, the newest activity first, or all, the newest first.
-    List {
-        /// Whose; everybody's and nobody's when missing.
-        #[arg(long, value_name = "NAME")]
-        user: Option<String>,
-        /// At most so many.
-        #[arg(long, value_name = "N", default_value = "50")]
-        limit: NonZeroUsize,
-    },
-    /// Show a room's fields and how many messages it holds.
-    Show {
-        /// Which, by its id or number.
-        room: String,
-    },
-    /// Show a room's newest messages, in the order in which they were said.
-    Messages {
-        /// Which, by its id or number.
-        room: String,
-        /// At most so many.
-        #[arg(long, value_name = "N", default_value = "50")]
-        limit: NonZeroUsize,
-    },
-    /// Print the whole conversation, as lines of JSON or as Markdown.
-    Export {
-        /// Which, by its id or number.
-        room: String,
-        /// How.
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
-    },
-    /// End a room: it can be read, and nothing can be sent any more.
-    End {
-        /// Which, by its id or number.
-        room: String,
-    },
-    /// Delete a room for good, with its messages. A turn that runs ends.
-    Delete {
-        /// Which, by its id or number.
-        room: String,
-        /// Do not ask.
-        #[arg(long)]
-        yes: bool,
-    },
 }
 
 /// What to do with models.

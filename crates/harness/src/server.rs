@@ -5,13 +5,20 @@
     reason = "the log of a server whose test failed belongs into the test's output"
 )]
 
+mod address;
+mod guard;
+mod launch;
+
+pub use address::{Address, http_client};
+pub use launch::Launch;
+
+use guard::Guard;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Once, PoisonError, RwLock, mpsc};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// The line of the start-up banner that names the port.
@@ -35,136 +42,6 @@ impl std::error::Error for ServerError {}
 
 fn failed(what: &'static str) -> impl Fn(std::io::Error) -> ServerError {
     move |error| ServerError(format!("{what}: {error}"))
-}
-
-/// Where the server listens. Clones share it, so clients find the server again after a restart on another port.
-#[derive(Clone, Debug, Default)]
-pub struct Address(Arc<RwLock<String>>);
-
-impl Address {
-    /// `http://127.0.0.1:PORT`, empty before the first start.
-    #[must_use]
-    pub fn url(&self) -> String {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, url: &str) {
-        url.clone_into(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-impl From<&str> for Address {
-    fn from(url: &str) -> Self {
-        let address = Self::default();
-        address.set(url);
-        address
-    }
-}
-
-/// A client for plain HTTP on this machine: no proxy, no redirects, no endless waiting.
-///
-/// # Panics
-/// Never: nothing in these settings can be refused.
-#[must_use]
-#[expect(clippy::expect_used, reason = "a client with these constant settings is always built")]
-pub fn http_client(timeout: Duration) -> reqwest::Client {
-    static PROVIDER: Once = Once::new();
-    // reqwest asks for a TLS provider even when it will never speak TLS.
-    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-    let builder =
-        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(timeout);
-    builder.build().expect("an HTTP client")
-}
-
-/// How to start a server.
-#[derive(Clone, Debug)]
-pub struct Launch {
-    binary: PathBuf,
-    bind: &'static str,
-    store: Option<String>,
-    home: Option<PathBuf>,
-    env: Vec<(String, String)>,
-    args: Vec<String>,
-    address: Address,
-}
-
-impl Launch {
-    /// The binary under test: `env!("CARGO_BIN_EXE_maru-under-test")`. Without more it runs on SQLite in a directory of its own.
-    pub fn new(binary: impl Into<PathBuf>) -> Self {
-        Self {
-            binary: binary.into(),
-            bind: "127.0.0.1:0",
-            store: None,
-            home: None,
-            env: Vec::new(),
-            args: Vec::new(),
-            address: Address::default(),
-        }
-    }
-
-    /// `--bind`, with port 0; clients come over the loopback interface all the same.
-    #[must_use]
-    pub const fn bind(mut self, address: &'static str) -> Self {
-        self.bind = address;
-        self
-    }
-
-    /// `--store`: `sqlite:…` or `postgres://…`.
-    #[must_use]
-    pub fn store(mut self, url: impl Into<String>) -> Self {
-        self.store = Some(url.into());
-        self
-    }
-
-    /// The directory the server works in, instead of a throwaway one.
-    #[must_use]
-    pub fn home(mut self, dir: impl Into<PathBuf>) -> Self {
-        self.home = Some(dir.into());
-        self
-    }
-
-    /// A setting, as `MARU__SECTION__KEY`, or any other environment variable.
-    #[must_use]
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.env.push((name.into(), value.into()));
-        self
-    }
-
-    /// A further argument after `serve`.
-    #[must_use]
-    pub fn arg(mut self, arg: impl Into<String>) -> Self {
-        self.args.push(arg.into());
-        self
-    }
-
-    /// Publishes where the server listens in `address`, which clients may have already.
-    #[must_use]
-    pub fn address(mut self, address: &Address) -> Self {
-        self.address = address.clone();
-        self
-    }
-
-    /// Starts the server and waits until it is ready.
-    ///
-    /// # Errors
-    /// When it ends, or is not ready within a minute; the message holds the end of its log.
-    pub async fn start(self) -> Result<TestServer, ServerError> {
-        let own = temporary().map_err(failed("temporary directory"))?;
-        let home = self.home.clone().unwrap_or_else(|| own.path().join("home"));
-        std::fs::create_dir_all(&home).map_err(failed("home directory"))?;
-        let store =
-            self.store.clone().unwrap_or_else(|| format!("sqlite:{}", home.join("maru.db").display()));
-        let log = own.path().join("log");
-        let mut server = TestServer { launch: self, own, home, store, log, child: None, guard: None };
-        server.start().await?;
-        Ok(server)
-    }
-}
-
-fn temporary() -> std::io::Result<tempfile::TempDir> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix("maru-server-");
-    builder.tempdir_in("/dev/shm").or_else(|_| builder.tempdir())
 }
 
 /// A running server. Dropped, it is killed; its directory goes with it, and a failing test shows the end of its log.
@@ -346,33 +223,6 @@ fn copy(stdout: std::process::ChildStdout, mut log: File, found: &mpsc::Sender<S
             let _ = found.send(url.trim_end_matches('/').to_owned());
         }
         let _ = writeln!(log, "{line}");
-    }
-}
-
-/// Ends the server and removes its directory when the test process ends without having done so, even by `kill -9`: a small `sh` waits
-/// for the end of a pipe that only we hold.
-#[derive(Debug)]
-struct Guard(Child);
-
-impl Guard {
-    fn over(pid: u32, dir: &Path) -> std::io::Result<Self> {
-        let script = "while read -r line; do :; done; kill -9 \"$1\" 2>/dev/null; rm -rf -- \"$2\"";
-        let mut sh = Command::new("/bin/sh");
-        sh.args(["-c", script, "maru-guard"]).arg(pid.to_string()).arg(dir);
-        // Its own process group: Ctrl-C at the terminal must not end the guard first.
-        sh.process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map(Self)
-    }
-}
-
-impl Drop for Guard {
-    /// Before the server is gone, or its process id might be somebody else's already.
-    fn drop(&mut self) {
-        let _ = self.0.kill().and_then(|()| self.0.wait());
     }
 }
 

@@ -3,10 +3,13 @@
 mod decoder;
 mod engine;
 mod memory;
+mod prompt;
 mod template;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tokens;
+mod worker;
 
 pub use engine::{Engine, EngineSettings, Question};
 pub use template::Said;

@@ -1,10 +1,10 @@
 //! Reading the settings from their four places, and saying everything that is wrong with them.
 
+use super::check::{check, check_redis};
 use super::fit::{fit, section};
-use super::{
-    AuthSettings, Hidden, LimitSettings, LlmSettings, LogSettings, ProviderSettings, ServerSettings, Settings,
-};
-use super::{DEFAULTS, RedisSettings, StoreSettings, TelemetrySettings, TimeSettings, Words};
+use super::others::{OPENAI_KEY, OPENAI_URL, add_openai, complete};
+use super::{AuthSettings, LimitSettings, LlmSettings, LogSettings, ServerSettings, Settings};
+use super::{DEFAULTS, RedisSettings, StoreSettings, TelemetrySettings, TimeSettings};
 use config::{Config, Environment, File, FileFormat, Map};
 use std::path::PathBuf;
 
@@ -22,15 +22,6 @@ pub struct Overrides {
     /// `--model NAME`
     pub model: Option<String>,
 }
-
-/// Where a provider is when nothing else is said.
-const OPENAI: &str = "https://api.openai.com/v1";
-/// OpenAI's own variables, which its other programs read too.
-const OPENAI_KEY: &str = "OPENAI_API_KEY";
-const OPENAI_URL: &str = "OPENAI_BASE_URL";
-/// OpenTelemetry's own variables.
-const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 
 /// Reads the settings.
 ///
@@ -140,151 +131,6 @@ fn merge(overrides: &Overrides, environment: &Map<String, String>) -> Result<Con
         builder = builder.set_override_option(key, value.clone())?;
     }
     builder.build()
-}
-
-/// The provider `openai` is there as soon as something asks for it, and reads OpenAI's own variables.
-fn add_openai(llm: &mut LlmSettings, environment: &Map<String, String>) {
-    let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty()).cloned();
-    let (key, url) = (variable(OPENAI_KEY), variable(OPENAI_URL));
-    if key.is_some() || llm.model.starts_with("openai/") {
-        llm.providers.entry("openai".to_owned()).or_insert_with(|| ProviderSettings {
-            kind: "openai".to_owned(),
-            base_url: String::new(),
-            api_key: Hidden::default(),
-            models: Words::default(),
-            path: PathBuf::new(),
-        });
-    }
-    if let Some(openai) = llm.providers.get_mut("openai") {
-        if openai.base_url.is_empty() {
-            openai.base_url = url.unwrap_or_else(|| OPENAI.to_owned());
-        }
-        if openai.api_key.expose().is_empty() {
-            openai.api_key = Hidden::new(key.unwrap_or_default());
-        }
-    }
-}
-
-/// What OpenTelemetry's own variables say stands in for what is not set.
-fn complete(telemetry: &mut TelemetrySettings, environment: &Map<String, String>, wrong: &mut Vec<String>) {
-    let variable =
-        |name: &str| environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
-    let mut named = "telemetry.otlp_endpoint";
-    if telemetry.otlp_endpoint.is_empty()
-        && let Some(endpoint) = variable(OTLP_ENDPOINT)
-    {
-        (named, telemetry.otlp_endpoint) = (OTLP_ENDPOINT, endpoint.to_owned());
-    }
-    if telemetry.service_name.is_empty() {
-        telemetry.service_name = variable(SERVICE_NAME).unwrap_or("maru").to_owned();
-    }
-    let endpoint = &telemetry.otlp_endpoint;
-    if endpoint.is_empty() {
-        return;
-    }
-    let url = url::Url::parse(endpoint)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    match url {
-        None => wrong
-            .push(format!("{named}: must be an http:// or https:// address, such as http://localhost:4318")),
-        // It would be shown wherever the address is.
-        Some(url) if !url.username().is_empty() || url.password().is_some() || url.query().is_some() => {
-            wrong.push(format!(
-                "{named}: no name, password or query may be in it; OTEL_EXPORTER_OTLP_HEADERS takes a secret"
-            ));
-        }
-        Some(_) => {}
-    }
-}
-
-fn check_redis(redis: &RedisSettings, store: &StoreSettings, auth: &AuthSettings, wrong: &mut Vec<String>) {
-    let shared = maru_store::Location::parse(store.url.expose())
-        .is_ok_and(|location| matches!(location, maru_store::Location::Postgres(_)));
-    let has_redis = !redis.url.expose().is_empty();
-    if has_redis && shared && auth.secret.expose().is_empty() {
-        wrong.push(
-            "auth.secret: must be set, and be the same for all, when instances share a Redis; \
-             `openssl rand -hex 32` makes one"
-                .to_owned(),
-        );
-    }
-    if redis.prefix.is_empty() {
-        wrong.push("redis.prefix: at least one character".to_owned());
-    }
-    if redis.timeout.0.is_zero() {
-        wrong.push("redis.timeout: longer than nothing".to_owned());
-    }
-    if redis.langchain_memory && !has_redis {
-        wrong.push("redis.langchain_memory: needs redis.url".to_owned());
-    }
-}
-
-fn check(
-    server: &ServerSettings,
-    store: &StoreSettings,
-    llm: &LlmSettings,
-    auth: &AuthSettings,
-    wrong: &mut Vec<String>,
-) {
-    if let Err(error) = maru_store::Location::parse(store.url.expose()) {
-        wrong.push(format!("store.url: {error}"));
-    }
-    if store.pool_size == 0 {
-        wrong.push("store.pool_size: at least 1".to_owned());
-    }
-    if server.body_limit < 1024 {
-        wrong.push("server.body_limit: at least 1024 bytes".to_owned());
-    }
-    if llm.concurrency == 0 {
-        wrong.push("llm.concurrency: at least 1".to_owned());
-    }
-    let local = &llm.local;
-    if local.context < 256 || local.max_tokens == 0 || local.t5_max_tokens == 0 || local.at_once == 0 {
-        wrong.push("llm.local: context at least 256, max_tokens and at_once at least 1".to_owned());
-    }
-    if !(1..=16).contains(&local.t5_beams) {
-        wrong.push("llm.local.t5_beams: 1 to 16".to_owned());
-    }
-    let free = [local.temperature, local.t5_temperature, local.top_p, local.repeat_penalty];
-    if free.iter().any(|number| !(0.0..=10.0).contains(number)) || local.repeat_penalty == 0.0 {
-        wrong.push("llm.local: temperatures, top_p and repeat_penalty are between 0 and 10".to_owned());
-    }
-    if llm.history_messages == 0 {
-        wrong.push("llm.history_messages: at least 1".to_owned());
-    }
-    let secret = auth.secret.expose();
-    if !secret.is_empty() && secret.chars().count() < 32 {
-        wrong.push("auth.secret: at least 32 characters; `openssl rand -hex 32` makes one".to_owned());
-    }
-    if auth.token_ttl.0.is_zero() {
-        wrong.push("auth.token_ttl: longer than nothing".to_owned());
-    }
-    for (name, provider) in &llm.providers {
-        match provider.kind.as_str() {
-            "openai" => {}
-            "local" | "t5" => {
-                if provider.path.as_os_str().is_empty() {
-                    wrong.push(format!("llm.providers.{name}.path: must say where the model is"));
-                }
-                continue;
-            }
-            kind => wrong.push(format!(
-                "llm.providers.{name}.kind: {kind:?} is not known; \"openai\", \"local\" and \"t5\" are"
-            )),
-        }
-        let url = &provider.base_url;
-        let address = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-        let server = address.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
-        if server.is_empty() {
-            wrong.push(format!("llm.providers.{name}.base_url: must be an http:// or https:// address"));
-        } else if server.contains('@') {
-            // It would be shown wherever the address is.
-            wrong.push(format!(
-                "llm.providers.{name}.base_url: no name or password may be in it; a secret belongs in api_key"
-            ));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,12 @@
 //! The turn engine: takes turns up, runs them, keeps their leases and ends them, whatever becomes
 //! of the clients (design §4).
 
-use super::away::STORE_PATIENCE;
+use super::Budget;
 use super::ports::{Claimed, Lease, Models, Spawner, StreamBuffer, TurnStore};
-use super::registry::{Registry, Settled, Stop, Watch};
+use super::registry::{Registry, Stop};
 use super::run::Run;
-use super::{Budget, TurnStatus, TurnView};
 use crate::accounts::ports::IdentityCache;
 use crate::clock::Clock;
-use crate::error::{Fault, codes};
 use crate::events::RoomHints;
 use crate::events::ports::{Bus, EventStore, Notice};
 use crate::ids::{InstanceId, RoomId, TurnId};
@@ -26,11 +24,6 @@ const CLAIMS_PER_SWEEP: i64 = 64;
 
 /// A hint's number where whoever hints does not know it: readers look at the log anyway.
 const UNKNOWN_SEQ: i64 = 0;
-
-/// Turns of other instances are looked at this often by those who wait for them.
-const ASK_STORE_EVERY: Duration = Duration::from_millis(250);
-/// How long a cancel waits for the runner to end the turn, before it ends it over the runner's head.
-const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the engine works with.
 #[derive(Clone)]
@@ -98,16 +91,6 @@ impl EngineSettings {
     }
 }
 
-/// How a turn stands, as far as this process can know.
-pub(super) enum Standing {
-    /// It has ended.
-    Ended(Settled),
-    /// It runs here.
-    Here,
-    /// It waits, or runs on another instance; what is stored of it.
-    Elsewhere(Box<TurnView>),
-}
-
 /// Runs turns.
 pub struct Engine {
     pub(crate) ports: EnginePorts,
@@ -144,6 +127,11 @@ impl Engine {
             hints.changed().await.ok().map(|()| ((), hints))
         });
         hints.boxed()
+    }
+
+    /// Hints to those who read a room's log that there is more of it.
+    pub(crate) async fn tell_room(&self, room: RoomId) {
+        self.ports.bus.publish(Notice::Room { room, seq: UNKNOWN_SEQ }).await;
     }
 
     /// True once the server is about to stop: no new turns.
@@ -261,179 +249,6 @@ impl Engine {
     /// True when another instance may hold what this one does not.
     pub(super) fn is_shared(&self) -> bool {
         self.settings.shared
-    }
-
-    /// Waits for the end of a turn, wherever it runs.
-    ///
-    /// # Errors
-    /// `DRAINING` when the server stops before the turn has ended, or when the store is away.
-    pub async fn wait(&self, turn: TurnId) -> Result<Settled, Fault> {
-        self.wait_on(self.watch(turn)).await
-    }
-
-    /// A place to wait for a turn, taken before it is started so that its end is not missed.
-    pub(crate) fn watch(&self, turn: TurnId) -> Watch {
-        self.registry.watch(turn)
-    }
-
-    /// Waits for the end of a turn that was just sent, as long as a reply may take and its end is tried to be stored.
-    /// A disk that stays full, or a long queue, must hold nobody for ever.
-    pub(crate) async fn wait_patiently(&self, watch: Watch) -> Result<Settled, Fault> {
-        tokio::select! {
-            settled = self.wait_on(watch) => settled,
-            () = self.ports.clock.sleep(self.settings.total + STORE_PATIENCE) => {
-                Err(Fault::new(&codes::REPLY_NOT_READY).retry_after(Duration::from_secs(1)))
-            }
-        }
-    }
-
-    /// Waits for the end of a turn at a place taken before.
-    pub(crate) async fn wait_on(&self, mut watch: Watch) -> Result<Settled, Fault> {
-        loop {
-            if let Some(settled) = self.look(&mut watch).await? {
-                return Ok(settled);
-            }
-        }
-    }
-
-    /// The end of a turn, if it has one. Otherwise returns when there may be news: see [`Engine::news`].
-    pub(super) async fn look(&self, watch: &mut Watch) -> Result<Option<Settled>, Fault> {
-        match self.standing(watch).await? {
-            Standing::Ended(settled) => Ok(Some(settled)),
-            going => {
-                self.news(watch, &going).await;
-                Ok(None)
-            }
-        }
-    }
-
-    /// How a turn stands now.
-    ///
-    /// # Errors
-    /// `DRAINING` when it runs elsewhere and this server stops, or when the store is away.
-    pub(super) async fn standing(&self, watch: &Watch) -> Result<Standing, Fault> {
-        let known = watch.settled.borrow().clone();
-        if let Some(known) = known {
-            return Ok(Standing::Ended(known.as_ref().clone()));
-        }
-        // A turn of this process settles through the registry; the store tells of all others.
-        if self.registry.is_running(watch.turn) {
-            return Ok(Standing::Here);
-        }
-        match self.ports.store.find(watch.turn).await? {
-            None => Ok(Standing::Ended(Settled::Gone)),
-            Some(view) if view.turn.status.is_terminal() => {
-                Ok(Standing::Ended(Settled::Ended { view: Box::new(view), version: None }))
-            }
-            Some(_) if self.is_draining() => {
-                Err(Fault::new(&codes::DRAINING).retry_after(Duration::from_secs(1)))
-            }
-            Some(view) => Ok(Standing::Elsewhere(Box::new(view))),
-        }
-    }
-
-    /// Returns when there may be news: the turn was begun, ended or handed over here, or it is time to look again
-    /// what another instance does.
-    pub(super) async fn news(&self, watch: &mut Watch, standing: &Standing) {
-        let elsewhere = matches!(standing, Standing::Elsewhere(_));
-        let forgotten = tokio::select! {
-            changed = watch.settled.changed() => changed.is_err(),
-            () = self.ports.clock.sleep(ASK_STORE_EVERY), if elsewhere => false,
-        };
-        if forgotten {
-            *watch = self.watch(watch.turn);
-        }
-    }
-
-    /// Stops a turn and answers how it stands: cancelled, or however it had ended before.
-    ///
-    /// When this returns, no more text of the turn is stored or told to anybody.
-    ///
-    /// # Errors
-    /// When the store is away.
-    pub async fn cancel(&self, turn: TurnId) -> Result<Option<TurnView>, Fault> {
-        let watch = self.watch(turn);
-        let Some(view) = self.ports.store.request_cancel(turn, self.ports.clock.now()).await? else {
-            return Ok(None);
-        };
-        // One that has ended may still be about to tell the last of it.
-        if !self.registry.stop(turn, Stop::Cancelled) {
-            if view.turn.status.is_terminal() {
-                self.ended_by_us(&view, view.turn.fence).await;
-                return Ok(Some(view));
-            }
-            self.ports.bus.publish(Notice::Cancel(turn)).await;
-        }
-        // The runner knows more of the text than the store: give it a second to end the turn itself.
-        tokio::select! {
-            ended = self.wait_on(watch) => match ended? {
-                Settled::Ended { view, .. } => Ok(Some(*view)),
-                Settled::Withdrawn(_) | Settled::Gone => Ok(None),
-            },
-            () = self.ports.clock.sleep(CANCEL_PATIENCE) => {
-                let forced = self.ports.store.force_cancel(turn, self.ports.clock.now()).await?;
-                if let Some(forced) = &forced {
-                    self.ended_by_us(forced, view.turn.fence).await;
-                }
-                Ok(forced)
-            }
-        }
-    }
-
-    /// Tells whoever waits for or reads a turn that has ended and that nobody here runs. `fence` is
-    /// the one that its runner had, if it had one.
-    async fn ended_by_us(&self, view: &TurnView, fence: i64) {
-        let turn = view.turn.id;
-        if view.turn.status == TurnStatus::Cancelled {
-            if view.turn.fence != fence {
-                // Shuts a runner out that lives on, as the new fence does in the store.
-                self.ports.buffer.open(turn, view.turn.fence).await;
-            }
-            self.ports.buffer.close(turn, view.turn.fence).await;
-        }
-        self.registry.settle(turn, Some(Settled::Ended { view: Box::new(view.clone()), version: None }));
-    }
-
-    /// Cancels a turn that has not ended; one that has is left alone.
-    ///
-    /// # Errors
-    /// When the store is away.
-    pub(crate) async fn end_running(&self, turn: TurnId) -> Result<(), Fault> {
-        let found = self.ports.store.find(turn).await?;
-        if found.is_some_and(|view| !view.turn.status.is_terminal()) {
-            self.cancel(turn).await?;
-        }
-        Ok(())
-    }
-
-    /// Hints to those who read a room's log that there is more of it.
-    pub(crate) async fn tell_room(&self, room: RoomId) {
-        self.ports.bus.publish(Notice::Room { room, seq: UNKNOWN_SEQ }).await;
-    }
-
-    /// Tells the runner of a turn, wherever it is, that the store knows of somebody who wants it to stop.
-    pub(crate) async fn stop(&self, turn: TurnId) {
-        if !self.registry.stop(turn, Stop::Cancelled) {
-            self.ports.bus.publish(Notice::Cancel(turn)).await;
-        }
-    }
-
-    /// Tells the runners of turns whose room is gone.
-    pub fn abandon(&self, turns: impl IntoIterator<Item = TurnId>) {
-        for turn in turns {
-            if self.registry.stop(turn, Stop::Gone) {
-                continue;
-            }
-            self.registry.settle(turn, Some(Settled::Gone));
-            let ports = self.ports.clone();
-            self.ports.spawner.spawn(Box::pin(async move {
-                ports.bus.publish(Notice::Cancel(turn)).await;
-                // The runner may be dead, and readers wait for more.
-                if let Some(stream) = ports.buffer.read(turn, u64::MAX).await {
-                    ports.buffer.close(turn, stream.fence).await;
-                }
-            }));
-        }
     }
 
     /// Takes no new turns, gives the running ones `patience`, then hands over those without text

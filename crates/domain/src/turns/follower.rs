@@ -1,8 +1,8 @@
 //! One reader of a turn's stream: out of the buffer while it holds the stream, else out of the store, step by step.
 
 use super::away::STORE_PAUSE;
-use super::engine::Standing;
 use super::ports::Buffered;
+use super::waiting::Standing;
 use super::{Settled, TurnEvent, TurnEventId, TurnView, Turns};
 use crate::error::{Fault, codes};
 use crate::ids::TurnId;

@@ -11,7 +11,9 @@ mod prompt;
 mod registry;
 mod run;
 mod service;
+mod stopping;
 mod transcript;
+mod waiting;
 
 pub use aside::Aside;
 pub use engine::{Engine, EnginePorts, EngineSettings};

@@ -1,20 +1,25 @@
-//! What the suites of the durable ports share: a store of one's own, and things to put into it.
+//! What the suites of the durable ports share: a store of one's own, what is done with it and what must hold of it.
 
-use maru_domain::accounts::ports::{NewSession, NewUser};
+mod answers;
+mod new;
+
+pub use answers::{conflict, done, ok, patiently, replayed, there};
+pub use new::{
+    ending, lease, new_room, new_session, new_user, partial, send_to, send_to_session, withdrawal,
+};
+
 use maru_domain::accounts::{ApiKey, Session, User};
 use maru_domain::clock::Timestamp;
-use maru_domain::error::StoreError;
 use maru_domain::events::{RoomEvent, RoomEventKind};
-use maru_domain::ids::{InstanceId, MessageId, RoomId, RoomRef, SessionId, TurnId, UserId};
-use maru_domain::messages::ports::{NewSend, SendOutcome, SendTarget, Sent};
+use maru_domain::ids::{RoomId, RoomRef, TurnId, UserId};
+use maru_domain::messages::ports::{NewSend, SendOutcome, Sent};
 use maru_domain::once::{Once, OnceKey};
 use maru_domain::page::{MAX_LIMIT, Order, PageRequest, Part};
+use maru_domain::rooms::Room;
 use maru_domain::rooms::ports::{Conversation, NewRoom};
-use maru_domain::rooms::{Room, RoomKind, TurnPolicy};
 use maru_domain::services::StorePorts;
-use maru_domain::turns::ports::{Checkpoint, Claimed, Ended, Ending, Lease, Written};
-use maru_domain::turns::{Turn, TurnOptions, TurnStatus, TurnView};
-use serde_json::Map;
+use maru_domain::turns::ports::{Claimed, Ended, Written};
+use maru_domain::turns::{Turn, TurnStatus, TurnView};
 use std::any::Any;
 use std::ops::Deref;
 use std::sync::atomic::{self, AtomicU64};
@@ -122,169 +127,6 @@ pub fn once(key: &str) -> OnceKey {
 #[must_use]
 pub fn other_body(once: &OnceKey) -> OnceKey {
     OnceKey { fingerprint: b"another body".to_vec(), ..once.clone() }
-}
-
-/// The right of `owner`.
-#[must_use]
-pub fn lease(owner: &str, lasts: Duration) -> Lease {
-    Lease { owner: InstanceId(owner.into()), lasts }
-}
-
-/// A user of that name.
-#[must_use]
-pub fn new_user(name: &str) -> NewUser {
-    NewUser {
-        id: UserId(id()),
-        username: name.into(),
-        email: format!("{name}@example.com"),
-        password_hash: "$argon2id$first".into(),
-        created_at: at(0),
-    }
-}
-
-/// A session of an hour, from second `from` on.
-#[must_use]
-pub fn new_session(from: i64) -> NewSession {
-    NewSession { id: SessionId(id()), created_at: at(from), expires_at: at(from + 3_600) }
-}
-
-/// A native room of nobody's.
-#[must_use]
-pub fn new_room() -> NewRoom {
-    NewRoom {
-        id: RoomId(id()),
-        kind: RoomKind::Native,
-        owner: None,
-        public_id: None,
-        name: String::new(),
-        system_prompt: String::new(),
-        model: None,
-        turn_policy: TurnPolicy::Queue,
-        metadata: Map::new(),
-        created_at: at(0),
-    }
-}
-
-/// A message to a room, from instance `one`.
-#[must_use]
-pub fn send_to(room: RoomId, content: &str) -> NewSend {
-    NewSend {
-        target: SendTarget::Room(room),
-        message_id: MessageId(id()),
-        content: content.into(),
-        metadata: Map::new(),
-        plc: None,
-        turn_id: TurnId(id()),
-        reply_id: MessageId(id()),
-        model: None,
-        withdraw_on_failure: false,
-        queue_limit: 20,
-        lease: lease("one", LONG),
-        told: Vec::new(),
-        client_id: None,
-        options: TurnOptions::default(),
-        once: None,
-        now: at(10),
-    }
-}
-
-/// A message to the open session of an owner.
-#[must_use]
-pub fn send_to_session(owner: UserId, content: &str) -> NewSend {
-    let new_room = RoomId(id());
-    NewSend { target: SendTarget::Session { owner, new_room }, ..send_to(new_room, content) }
-}
-
-/// The end of a turn under the fence that `turn` shows.
-#[must_use]
-pub fn ending(turn: &Turn, status: TurnStatus, text: &str) -> Ending {
-    Ending {
-        turn: turn.id,
-        fence: turn.fence,
-        status,
-        text: text.into(),
-        model: turn.model.clone(),
-        usage: None,
-        error: None,
-        quote: None,
-        finish: None,
-        withdraw: false,
-        now: at(20),
-    }
-}
-
-/// The end that takes the turn back.
-#[must_use]
-pub fn withdrawal(turn: &Turn) -> Ending {
-    Ending { withdraw: true, ..ending(turn, TurnStatus::Failed, "") }
-}
-
-/// Partial text under the fence that `turn` shows.
-#[must_use]
-pub fn partial(turn: &Turn, text: &str) -> Checkpoint {
-    Checkpoint { turn: turn.id, fence: turn.fence, text: text.into(), model: turn.model.clone(), now: at(15) }
-}
-
-/// What was done now.
-pub fn done<T: std::fmt::Debug>(outcome: Result<Once<T>, StoreError>) -> T {
-    match outcome {
-        Ok(Once::Done(value)) => value,
-        other => panic!("not done: {other:?}"),
-    }
-}
-
-/// What had been done before.
-pub fn replayed<T: std::fmt::Debug>(outcome: Result<Once<T>, StoreError>) -> T {
-    match outcome {
-        Ok(Once::Replayed(value)) => value,
-        other => panic!("not a replay: {other:?}"),
-    }
-}
-
-/// The name of the rule that was violated.
-pub fn conflict<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> String {
-    match outcome {
-        Err(StoreError::Conflict(name)) => name,
-        other => panic!("not a conflict: {other:?}"),
-    }
-}
-
-/// What a store that works has answered.
-pub fn ok<T>(outcome: Result<T, StoreError>) -> T {
-    match outcome {
-        Ok(value) => value,
-        Err(error) => panic!("the store has failed: {error:?}"),
-    }
-}
-
-/// What must be there.
-pub fn there<T>(outcome: Result<Option<T>, StoreError>) -> T {
-    match ok(outcome) {
-        Some(value) => value,
-        None => panic!("it is not there"),
-    }
-}
-
-/// Asks again, as a client does, while the store is too busy and has certainly done nothing: on a machine
-/// that is short of time, callers wait for each other longer than the store lets them. A deadlock is no such case.
-///
-/// # Errors
-/// Any other failure.
-pub async fn patiently<T, C>(call: impl Fn() -> C) -> Result<T, StoreError>
-where
-    C: Future<Output = Result<T, StoreError>>,
-{
-    loop {
-        match call().await {
-            Err(error @ StoreError::Unavailable { certain: true, .. }) => {
-                assert!(
-                    !format!("{error:?}").contains("deadlock"),
-                    "two calls waited for each other: {error:?}"
-                );
-            }
-            answer => return answer,
-        }
-    }
 }
 
 /// Makes a user.

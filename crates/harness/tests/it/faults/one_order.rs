@@ -3,6 +3,7 @@
 
 mod readers;
 mod shaky;
+mod writers;
 
 use super::{address_in, at};
 use crate::support::{BINARY, Http, PASSWORD, SHARED_SECRET, beside_postgres, name};
