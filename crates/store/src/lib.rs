@@ -118,6 +118,9 @@ pub struct Restored {
     pub kept: Option<PathBuf>,
 }
 
+/// A setting of a database on which durability rests: its name, its value, and whether that is safe.
+pub type Setting = (&'static str, String, bool);
+
 /// An open database.
 #[derive(Clone)]
 pub struct Store {
@@ -303,7 +306,7 @@ impl Store {
     ///
     /// # Errors
     /// When it does not answer.
-    pub fn durability(&self) -> BoxFuture<'_, Result<Vec<(&'static str, String, bool)>, StoreError>> {
+    pub fn durability(&self) -> BoxFuture<'_, Result<Vec<Setting>, StoreError>> {
         async move {
             match &self.backend {
                 Backend::Sqlite(store) => store.durability().await,

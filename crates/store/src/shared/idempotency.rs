@@ -2,14 +2,15 @@
 
 use super::fragments::Prepare;
 use super::{Conn, Db, Store};
-use crate::schema::idempotency;
+use crate::schema::{idempotency, messages, turns};
 use crate::types::{DbId, DbTime};
 use async_trait::async_trait;
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use maru_domain::clock::Timestamp;
 use maru_domain::error::StoreError;
-use maru_domain::ids::{KeyId, RoomId, SessionId, TurnId};
+use maru_domain::ids::{KeyId, RoomId, SessionId, TurnId, UserId};
 use maru_domain::once::{KEPT_FOR, KeptAnswer, Once, OnceKey, OnceStore};
 
 /// What the guarded transaction makes.
@@ -154,6 +155,27 @@ pub async fn forget_turn(conn: &mut Conn, turn: DbId) -> QueryResult<()> {
     Ok(())
 }
 
+/// Forgets what was answered about what was said in a room from this place on: it is gone, or another text now. The keys
+/// stay, so that a late retry brings nothing back. Comes before the rows go that it tells of.
+pub async fn forget_answers(conn: &mut Conn, room: DbId, from: i64) -> QueryResult<()> {
+    let nothing = || (idempotency::status.eq(None::<i32>), idempotency::body.eq(None::<String>));
+    let kept = idempotency::table.filter(idempotency::body.is_not_null());
+    let told = turns::table.filter(turns::room_id.eq(room)).filter(turns::position.ge(from));
+    let of_turns = kept.filter(idempotency::turn_id.eq_any(told.select(turns::id.nullable())));
+    diesel::update(of_turns).set(nothing()).prepared().execute(conn).await?;
+    // What nobody was to answer stands under its own id.
+    let said = messages::table.filter(messages::room_id.eq(room)).filter(messages::seq.ge(from));
+    let of_messages = kept.filter(idempotency::turn_id.eq_any(said.select(messages::id.nullable())));
+    diesel::update(of_messages).set(nothing()).prepared().execute(conn).await?;
+    Ok(())
+}
+
+/// Forgets all keys of a user who is deleted, with what was answered under them.
+pub async fn forget_user(conn: &mut Conn, user: UserId) -> QueryResult<()> {
+    diesel::delete(idempotency::table.filter(idempotency::scope.eq(user.to_string()))).execute(conn).await?;
+    Ok(())
+}
+
 async fn keep(conn: &mut Conn, key: OnceKey, answer: KeptAnswer) -> QueryResult<()> {
     let row = idempotency::table
         .filter(idempotency::scope.eq(key.scope))
@@ -161,7 +183,14 @@ async fn keep(conn: &mut Conn, key: OnceKey, answer: KeptAnswer) -> QueryResult<
         .filter(idempotency::key.eq(key.key))
         .filter(idempotency::fingerprint.eq(key.fingerprint))
         // The first answer stands: a retry that came to another must not replace it.
-        .filter(idempotency::status.is_null());
+        .filter(idempotency::status.is_null())
+        // Deleted meanwhile: what was said is kept nowhere.
+        .filter(
+            idempotency::turn_id
+                .is_null()
+                .or(exists(turns::table.filter(turns::id.nullable().eq(idempotency::turn_id))))
+                .or(exists(messages::table.filter(messages::id.nullable().eq(idempotency::turn_id)))),
+        );
     diesel::update(row)
         .set((
             idempotency::status.eq(Some(i32::from(answer.status))),

@@ -3,7 +3,7 @@
 
 use super::entering::take_numbers;
 use super::fragments::{Prepare, Unfinished, by_key};
-use super::idempotency::{Begun, Guarded, begin};
+use super::idempotency::{Begun, Guarded, begin, forget_answers};
 use super::messages::{
     MessageRow, Said, insert_message, insert_turn, last_said, plc_snapshot, replay, room_exists,
 };
@@ -71,6 +71,7 @@ pub async fn edit(conn: &mut Conn, edit: Edit) -> Result<Option<Message>, Abort<
         .await
         .optional()?;
     let row = row.ok_or(Abort::With(None))?;
+    forget_answers(conn, DbId(edit.room_id.0), row.seq).await?;
     let events = [(RoomEventKind::MessageUpdated, row.id.0)];
     room_events::append(conn, DbId(edit.room_id.0), last_seq, edit.now, &events).await?;
     Ok(Some(row.try_into()?))
@@ -155,6 +156,7 @@ pub async fn regenerate(conn: &mut Conn, again: Regenerate) -> Again<SendOutcome
         .await
         .optional()?;
     let options = options.map(options_of).transpose()?.unwrap_or_default();
+    forget_answers(conn, room_id, message.seq).await?;
     let later = messages::table.filter(messages::room_id.eq(room_id)).filter(messages::seq.gt(message.seq));
     diesel::delete(later).execute(conn).await?;
     let turned = turns::table.filter(turns::room_id.eq(room_id)).filter(turns::position.ge(message.seq));
@@ -304,9 +306,11 @@ pub async fn delete(
         .filter(messages::id.eq(DbId(message.0)))
         .filter(messages::room_id.eq(DbId(room.0)))
         .filter(messages::deleted_at.is_null());
-    if diesel::delete(one).execute(conn).await? == 0 {
-        return Err(Abort::With(false));
-    }
+    let seq: Option<i64> = one.select(messages::seq).first(conn).await.optional()?;
+    let seq = seq.ok_or(Abort::With(false))?;
+    diesel::delete(one).execute(conn).await?;
+    // A reply stands behind its turn's place.
+    forget_answers(conn, DbId(room.0), seq - 1).await?;
     diesel::update(rooms::table.filter(rooms::id.eq(DbId(room.0))))
         .set(rooms::last_message_at.eq(last_said!(DbId(room.0))))
         .prepared()

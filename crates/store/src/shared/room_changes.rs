@@ -2,6 +2,7 @@
 
 use super::Conn;
 use super::fragments::{Prepare, Unfinished};
+use super::idempotency::forget_answers;
 use super::room_events;
 use super::rooms::{RoomRow, there};
 use crate::error::Abort;
@@ -83,6 +84,7 @@ async fn clear_messages(
 ) -> QueryResult<Vec<TurnId>> {
     let running: Vec<DbId> =
         turns::table.filter(turns::room_id.eq(room)).filter(Unfinished).select(turns::id).load(conn).await?;
+    forget_answers(conn, room, 0).await?;
     diesel::delete(turns::table.filter(turns::room_id.eq(room))).execute(conn).await?;
     let said = messages::table.filter(messages::room_id.eq(room)).filter(messages::deleted_at.is_null());
     match archived_at {

@@ -1,7 +1,7 @@
 //! Rooms.
 
 use super::fragments::{OpenSession, Prepare, Unfinished};
-use super::idempotency::{Begun, Guarded, begin, note_room};
+use super::idempotency::{Begun, Guarded, begin, forget_answers, note_room};
 use super::turns::TurnRow;
 use super::{Conn, Db, Store, room_changes, room_lists};
 use crate::error::Abort;
@@ -335,6 +335,7 @@ impl RoomStore for Store {
                     .select(TurnRow::as_select())
                     .load(conn)
                     .await?;
+                forget_answers(conn, DbId(room.0), 0).await?;
                 let gone =
                     diesel::delete(rooms::table.filter(rooms::id.eq(DbId(room.0)))).execute(conn).await?;
                 let unfinished = objects(unfinished)?;

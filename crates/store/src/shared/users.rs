@@ -1,7 +1,7 @@
 //! Users.
 
 use super::fragments::Prepare;
-use super::idempotency::{Begun, Guarded, begin};
+use super::idempotency::{Begun, Guarded, begin, forget_user};
 use super::sessions::SessionRow;
 use super::{Conn, Db, Store};
 use crate::error::Abort;
@@ -202,6 +202,7 @@ impl UserStore for Store {
     async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
         self.write(move |conn| {
             Box::pin(async move {
+                forget_user(conn, id).await?;
                 let gone =
                     diesel::delete(users::table.filter(users::id.eq(DbId(id.0)))).execute(conn).await?;
                 Ok(gone > 0)

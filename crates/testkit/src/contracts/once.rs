@@ -1,8 +1,13 @@
 //! The contract of [`OnceStore`](maru_domain::once::OnceStore).
 
-use super::durable::{TestStore, at, ok, once, other_body, room, send_to, sent, sent_again, sound};
-use maru_domain::messages::ports::NewSend;
+use super::durable::{
+    LONG, TestStore, at, complete, id, lease, ok, once, other_body, room, send_to, sent, sent_again, sound,
+    user,
+};
+use maru_domain::ids::{MessageId, TurnId};
+use maru_domain::messages::ports::{Edit, EditTarget, NewSend, Regenerate};
 use maru_domain::once::{KeptAnswer, Once, OnceKey};
+use maru_domain::rooms::ports::{RoomChange, RoomFields};
 use maru_domain::services::StorePorts;
 
 /// Names the tests of kept answers for an expression that opens an empty [`TestStore`].
@@ -16,6 +21,9 @@ macro_rules! once_contract {
             an_answer_is_forgotten_after_a_day,
             old_keys_are_purged,
             an_answer_may_be_noted_without_a_transaction,
+            an_answer_goes_with_what_it_tells_of,
+            an_answer_comes_too_late_for_what_was_deleted,
+            a_deleted_users_keys_are_forgotten,
         );
     };
 }
@@ -108,6 +116,87 @@ pub async fn old_keys_are_purged(store: TestStore) {
     assert_eq!(ok(store.once.purge(at(3 * DAY)).await), 6);
     assert_eq!(sound(&store, room).await.messages.len(), 20);
     sent(&store, keyed(4)).await;
+}
+
+/// What was said is kept nowhere once it is deleted, and no old text once it was edited; the key brings nothing back.
+pub async fn an_answer_goes_with_what_it_tells_of(store: TestStore) {
+    for way in ["edit", "delete", "clear", "hide", "regenerate", "delete the room"] {
+        let (rooms, messages) = (&store.rooms, &store.messages);
+        let room = room(&store).await.id;
+        let keyed = |what: &str| once(&format!("{what} {way}"));
+        let mut told = Vec::new();
+        for what in ["one", "two"] {
+            let sent = sent(&store, NewSend { once: Some(keyed(what)), ..send_to(room, what) }).await;
+            complete(&store, &sent.turn, "so").await;
+            ok(store.once.keep(keyed(what), answer(201, what)).await);
+            told.push(sent);
+        }
+        let note = NewSend { once: Some(keyed("note")), ..send_to(room, "note") };
+        ok(messages.add(note).await);
+        ok(store.once.keep(keyed("note"), answer(201, "note")).await);
+        let second = &told[1].message;
+        let fields = RoomFields { clear: true, ..RoomFields::default() };
+        match way {
+            "edit" => {
+                let target = EditTarget::Message(second.id);
+                let edit = Edit { room_id: room, target, content: "2".into(), now: at(20) };
+                assert!(ok(messages.edit(edit).await).is_some());
+            }
+            "delete" => assert!(ok(messages.delete(room, second.id, at(20)).await)),
+            "clear" => {
+                assert!(ok(rooms.change(RoomChange { room, fields, now: at(20) }).await).is_some());
+            }
+            "hide" => assert!(ok(rooms.hide(room, at(20)).await).is_some()),
+            "regenerate" => {
+                let again = Regenerate {
+                    room_id: room,
+                    message_id: second.id,
+                    instead_of: None,
+                    content: None,
+                    turn_id: TurnId(id()),
+                    reply_id: MessageId(id()),
+                    model: None,
+                    lease: lease("one", LONG),
+                    once: None,
+                    now: at(20),
+                };
+                ok(messages.regenerate(again).await);
+            }
+            _ => assert!(ok(rooms.delete(room).await).is_some()),
+        }
+        let all = ["clear", "hide", "delete the room"].contains(&way);
+        let first = if all { None } else { Some(answer(201, "one")) };
+        for (what, expected) in [("one", first), ("two", None), ("note", None)] {
+            assert_eq!(
+                ok(store.once.kept(keyed(what), at(21)).await),
+                Once::Replayed(expected),
+                "{what} {way}"
+            );
+        }
+    }
+}
+
+/// The request was on its way while somebody deleted the room.
+pub async fn an_answer_comes_too_late_for_what_was_deleted(store: TestStore) {
+    let room = room(&store).await.id;
+    sent(&store, NewSend { once: Some(once("k")), ..send_to(room, "hello") }).await;
+    ok(store.rooms.delete(room).await);
+    ok(store.once.keep(once("k"), answer(201, "hello")).await);
+    assert_eq!(ok(store.once.kept(once("k"), at(11)).await), Once::Replayed(None));
+}
+
+/// With what was answered under them.
+pub async fn a_deleted_users_keys_are_forgotten(store: TestStore) {
+    let (ann, bob) = (user(&store, "ann").await.id, user(&store, "bob").await.id);
+    let keys = [ann, bob].map(|user| OnceKey { scope: user.to_string(), ..once("k") });
+    for key in &keys {
+        claim(&store, key.clone()).await;
+        ok(store.once.keep(key.clone(), answer(201, "x")).await);
+    }
+    assert!(ok(store.users.delete(ann).await));
+    let [anns, bobs] = keys;
+    assert_eq!(ok(store.once.kept(anns, at(11)).await), Once::Done(None));
+    assert_eq!(ok(store.once.kept(bobs, at(11)).await), Once::Replayed(Some(answer(201, "x"))));
 }
 
 /// For what may be done twice without harm: the first answer stands there, too.
